@@ -1,0 +1,1 @@
+"""The command `nix-ai-model`: parses, calls, prints."""

@@ -1,0 +1,1 @@
+"""Fetching: one module a source, run by Nix inside derivations and by the command alike."""

@@ -1,0 +1,48 @@
+"""What a download is given besides the file: limits, credentials, and somewhere to report to."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from common.progress import Progress, Silent
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How often and how patiently a request is repeated.
+
+    Attributes:
+        times: repetitions without progress before giving up.
+        delay: seconds before the first repetition; doubles each time.
+        longest: seconds, the most that is ever waited, whatever the server asks for.
+    """
+
+    times: int = 5
+    delay: float = 1.0
+    longest: float = 60.0
+
+
+@dataclass(frozen=True)
+class Context:
+    """Passed to both verbs of every source.
+
+    Attributes:
+        environ: the environment, where credentials and endpoints come from; empty means unset.
+        retries: see `Retries`.
+        stall: seconds without a byte after which a transfer is cut and resumed.
+        progress: told of every byte and every wait.
+        direct: write straight into the target instead of a temporary name; only for a
+            derivation's own output, which Nix itself discards unless the build succeeds.
+        log: takes a sentence for the user (already safe to print after masking).
+    """
+
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    retries: Retries = field(default_factory=Retries)
+    stall: float = 60.0
+    progress: Progress = field(default_factory=Silent)
+    direct: bool = False
+    log: Callable[[str], None] = lambda _: None
+
+    def variable(self, *names: str) -> str | None:
+        """Give the first of these environment variables that is set and not empty."""
+        return next((self.environ[name] for name in names if self.environ.get(name)), None)

@@ -1,0 +1,1 @@
+"""Layouts: files and identity in, the directory that another program expects out."""

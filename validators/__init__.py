@@ -1,0 +1,1 @@
+"""Validation: one module a check; checks give findings and print nothing."""
