@@ -85,7 +85,7 @@ def store_name(path: str) -> str:
 
 
 def walk(root: Path) -> Iterator[tuple[str, Path]]:
-    """Yield every file and link below a directory as (POSIX path, path), sorted; links stay closed."""
+    """Yield every file and link below a directory as (POSIX path, path), sorted; follow no link."""
     for directory, names, files in os.walk(root):
         names.sort()
         links = [name for name in names if Path(directory, name).is_symlink()]

@@ -1,0 +1,67 @@
+"""The builder of the fixed-output derivations: ``python -m fetchers``, told what to do by a file.
+
+Nix passes the path of a JSON *order* in ``orderPath`` and the output in ``out``. An order holds the
+source, its revision, and either ``file`` (one flat output), ``files`` (a tree of exactly these) or
+neither (the whole source: the only case that asks upstream for a listing).
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from common.entry import run
+from common.files import RemoteFile, check_path
+from common.progress import Lines
+from common.reference import Source
+from fetchers.base import load
+from fetchers.context import Context, Retries
+
+
+def main() -> int:
+    """Carry out the order named by the environment."""
+    order = json.loads(Path(os.environ["orderPath"]).read_text("utf-8"))  # noqa: SIM112 - Nix's
+    out = Path(os.environ["out"])  # noqa: SIM112 - Nix's own name
+    if "file" in order:
+        _one(order, out)
+    else:
+        _tree(order, out)
+    return 0
+
+
+def _context(order: Mapping[str, Any], *, direct: bool) -> Context:
+    retries = Retries(order["retries"]["times"], order["retries"]["delay"])
+    return Context(retries=retries, stall=order["stall"], progress=Lines(), direct=direct)
+
+
+def _one(order: Mapping[str, Any], out: Path) -> None:
+    # Nix discards the output of a builder that fails, so it needs no temporary name.
+    context = _context(order, direct=True)
+    source = Source.from_json(order["source"])
+    file = RemoteFile(**order["file"])
+    load(source.type).download(source, order["revision"], file, out, context)
+
+
+def _tree(order: Mapping[str, Any], out: Path) -> None:
+    context = _context(order, direct=False)
+    source = Source.from_json(order["source"])
+    fetcher = load(source.type)
+    revision, files = order["revision"], [RemoteFile(**file) for file in order.get("files", ())]
+    if "files" not in order:
+        snapshot = fetcher.resolve(source, context)
+        revision, files = snapshot.revision, list(snapshot.files)
+    out.mkdir()
+
+    def fetch(file: RemoteFile) -> None:
+        fetcher.download(source, revision, file, out / check_path(file.path), context)
+
+    with ThreadPoolExecutor(order["jobs"]) as pool:
+        for done in [pool.submit(fetch, file) for file in files]:
+            done.result()
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
