@@ -49,7 +49,7 @@ def certificates(context: Context) -> str | bool:
     return True
 
 
-def send(  # noqa: PLR0913 - the request's parts, by keyword
+def send(
     session: requests.Session,
     url: str,
     context: Context,

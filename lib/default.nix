@@ -1,0 +1,11 @@
+# The exported functions, one file each; `toolchain` is all that they need from outside.
+{ toolchain }:
+let
+  scope = { inherit toolchain lib; };
+  lib = {
+    fakeHash = import ./fakeHash.nix;
+    fetchModel = import ./fetchModel.nix scope;
+    fromLock = import ./fromLock.nix scope;
+  };
+in
+lib

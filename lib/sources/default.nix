@@ -1,0 +1,5 @@
+# The kinds of places models come from: type name → how its attributes are checked and named.
+{
+  huggingface = import ./huggingface.nix;
+  local = import ./local.nix;
+}
