@@ -15,6 +15,9 @@ from tests.hub.origin import HubHandler
 from tests.hub.repos import Commit, File, Repo
 
 HOST = "127.0.0.1"
+# NB: another name and not only another port: huggingface_hub 1.x takes a redirect to any port of
+# the same host for one that stays on the hub, and would follow it with its token.
+CDN_HOST = "localhost"
 
 
 class _Server(ThreadingHTTPServer):
@@ -68,7 +71,9 @@ class Hub:
         self.closing = threading.Event()
         self._log: list[Request] = []
         self._servers = [self._server(HubHandler, port), self._server(CdnHandler, 0)]
-        self.endpoint, self.cdn = (f"http://{HOST}:{s.server_port}" for s in self._servers)
+        hub, cdn = self._servers
+        self.endpoint = f"http://{HOST}:{hub.server_port}"
+        self.cdn = f"http://{CDN_HOST}:{cdn.server_port}"
 
     def _server(self, handler: type[Handler], port: int) -> _Server:
         return _Server((HOST, port), type(handler.__name__, (handler,), {"hub": self}))
