@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from common.digest import from_sri
 from common.entry import run
 from common.files import RemoteFile, check_path
 from common.progress import Lines
@@ -37,11 +38,16 @@ def _context(order: Mapping[str, Any], *, direct: bool) -> Context:
     return Context(retries=retries, stall=order["stall"], progress=Lines(), direct=direct)
 
 
+def _file(data: Mapping[str, Any]) -> RemoteFile:
+    sha256 = from_sri(data["sha256"])[1] if data["sha256"] else None
+    return RemoteFile(check_path(data["path"]), data["size"], sha256, pin=data.get("pin"))
+
+
 def _one(order: Mapping[str, Any], out: Path) -> None:
     # Nix discards the output of a builder that fails, so it needs no temporary name.
     context = _context(order, direct=True)
     source = Source.from_json(order["source"])
-    file = RemoteFile(**order["file"])
+    file = _file(order["file"])
     load(source.type).download(source, order["revision"], file, out, context)
 
 
@@ -49,14 +55,16 @@ def _tree(order: Mapping[str, Any], out: Path) -> None:
     context = _context(order, direct=False)
     source = Source.from_json(order["source"])
     fetcher = load(source.type)
-    revision, files = order["revision"], [RemoteFile(**file) for file in order.get("files", ())]
+    revision, files = order["revision"], [_file(file) for file in order.get("files", ())]
     if "files" not in order:
         snapshot = fetcher.resolve(source, context)
         revision, files = snapshot.revision, list(snapshot.files)
+        for file in files:
+            check_path(file.path)
     out.mkdir()
 
     def fetch(file: RemoteFile) -> None:
-        fetcher.download(source, revision, file, out / check_path(file.path), context)
+        fetcher.download(source, revision, file, out / file.path, context)
 
     with ThreadPoolExecutor(order["jobs"]) as pool:
         for done in [pool.submit(fetch, file) for file in files]:

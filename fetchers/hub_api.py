@@ -1,5 +1,6 @@
 """What is asked of the hub's API, through huggingface_hub 1.x or 2.x, with its errors reworded."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,8 @@ def snapshot(source: Source, endpoint: str, context: Context) -> tuple[str, tupl
 
 
 def _ask(source: Source, endpoint: str, context: Context) -> tuple[str, tuple[RemoteFile, ...]]:
+    # NB: read at import; otherwise the client reports every import to the hub.
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     import huggingface_hub  # noqa: PLC0415 - heavy, and only needed to resolve
 
     attrs = source.attrs

@@ -1,4 +1,4 @@
-"""Putting one file into an output: a copy of a small one, a link to a large one, never a second copy."""
+"""Putting one file into an output: a small one as a copy, a large one as a link."""
 
 import hashlib
 import os
@@ -104,7 +104,7 @@ def git_blob_id(item: Item) -> str:
 
 
 def content_id(items: tuple[Item, ...]) -> str:
-    """Give 40 hex digits that stand for exactly these files, where upstream has no commit for them."""
+    """Give 40 hex digits that stand for exactly these files, where upstream has no commit."""
     hasher = hashlib.sha256()
     for item in sorted(items):
         hasher.update(f"{item.sha256}  {item.path}\n".encode())

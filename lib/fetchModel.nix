@@ -77,7 +77,7 @@ let
         else
           fetcher {
             inherit name source args;
-            revision = integrity.revision or (source.attrs.revision or "");
+            revision = integrity.revision or (source.kind.revision source.attrs);
           };
       places =
         if source.type == "local" then fetch.files integrity.files else fetch.files integrity.files integrity.smallHash or null;

@@ -10,26 +10,7 @@ toolchain:
   module,
 }:
 let
-  inherit (builtins)
-    any
-    match
-    path
-    stringLength
-    substring
-    ;
-  root = ../..;
-  wanted =
-    file: type:
-    let
-      relative = substring (stringLength (toString root) + 1) (stringLength file) file;
-      below = part: relative == part || match "${part}/.*" relative != null || match "${relative}/.*" part != null;
-    in
-    any below parts && (type == "directory" || match ".*[.](py|json)" relative != null) && match ".*__pycache__.*" relative == null;
-  source = path {
-    name = "nix-ai-models-python";
-    path = root;
-    filter = wanted;
-  };
+  source = import ./pythonSource.nix parts;
 in
 attrs:
 derivation (

@@ -3,28 +3,16 @@ toolchain:
 { name, env }:
 let
   text = import ./text.nix;
-  script =
+  wrap =
     program:
-    derivation {
-      inherit (toolchain) system;
-      name = "${name}-${baseNameOf program}";
-      builder = toolchain.shell;
-      PATH = toolchain.path;
-      args = [
-        "-c"
-        "mkdir -p \"$out/bin\" && cp \"$textPath\" \"$out/bin/$target\" && chmod +x \"$out/bin/$target\""
-      ];
-      target = "${baseNameOf program}-with-${name}";
-      text = ''
-        #!${toolchain.shell}
-        ${text.exports env}exec ${text.shellWord program} "$@"
-      '';
-      passAsFile = [ "text" ];
+    import ./script.nix toolchain {
+      name = "${baseNameOf program}-with-${name}";
+      text = "${text.exports env}exec ${text.shellWord program} \"$@\"\n";
     };
 in
 {
-  # Python with the model's variables, as `bin/python-with-NAME`.
-  python = script toolchain.python;
-  # Any other program.
-  program = script;
+  # Python with the model's variables, as `bin/python3-with-NAME`.
+  python = wrap toolchain.python;
+  # Any other program, by its path.
+  program = wrap;
 }

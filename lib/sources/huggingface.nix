@@ -76,6 +76,9 @@ in
   # The source's own idea of the derivation's name.
   name = attrs: lastPart attrs.repo;
 
+  # What is asked for where nothing is locked.
+  revision = attrs: attrs.revision or "main";
+
   # The commit, where the source names one itself.
   pinned = attrs: if match "[0-9a-f]{40}" (attrs.revision or "") != null then attrs.revision else null;
 

@@ -32,6 +32,8 @@ in
 
   name = attrs: baseNameOf (toString attrs.path);
 
+  revision = _: "";
+
   pinned = _: null;
 
   environment = [ ];
