@@ -50,7 +50,11 @@ def main() -> int:
     _say_report(report)
     if report.refused:
         raise _refusal(plan.data["name"], report)
-    ignored = set(select((item.path for item in items), plan.section("security").get("ignoreFiles") or ("",), ()))
+    ignored = set(
+        select(
+            (item.path for item in items), plan.section("security").get("ignoreFiles") or ("",), ()
+        )
+    )
     kept = tuple(item for item in items if item.path not in ignored)
     identity = _layout(plan, kept)
     scripts = _scripts(plan, model)
