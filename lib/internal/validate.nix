@@ -10,6 +10,7 @@ let
       "layouts"
       "cli/__init__.py"
       "cli/build.py"
+      "cli/report.py"
     ];
     module = "cli.build";
   };
