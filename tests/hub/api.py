@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.hub.handler import RefusedError
 from tests.hub.repos import Commit, File, Repo
 
 WHEN = "2026-01-02T03:04:05.000Z"
@@ -111,8 +112,6 @@ def whoami(tokens: Mapping[str, Any], token: str | None) -> Json:
     Raises:
         RefusedError: without a token.
     """
-    from tests.hub.handler import RefusedError  # noqa: PLC0415
-
     if token is None:
         raise RefusedError(401, "Invalid username or password.")
     role = tokens[token]

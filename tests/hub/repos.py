@@ -130,6 +130,7 @@ class Repo:
         gated: False, ``"auto"`` or ``"manual"``; metadata stays public, content needs a grant.
         private: without a grant the repository does not exist.
         tokens: those that have the grant.
+        moved_from: older ids, redirected to this one.
     """
 
     id: str
@@ -139,6 +140,7 @@ class Repo:
     gated: bool | str = False
     private: bool = False
     tokens: tuple[str, ...] = ()
+    moved_from: tuple[str, ...] = ()
 
     @cached_property
     def commits(self) -> Mapping[str, Commit]:

@@ -1,6 +1,7 @@
 """The two servers of a hub, and the handle on them that tests hold."""
 
 import socket
+import sys
 import threading
 from collections.abc import Iterable, Mapping
 from http.server import ThreadingHTTPServer
@@ -34,8 +35,6 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Let a client hang up without a traceback; anything else is a bug of ours to see."""
-        import sys  # noqa: PLC0415
-
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -123,9 +122,11 @@ class Hub:
         self.tokens |= {token: "read" for token in repo.tokens if token not in self.tokens}
 
     def find(self, kind: str, id_: str) -> Repo | None:
-        wanted = (repo for repo in self.repos if (repo.kind, repo.id) == (kind, id_))
-        return next(wanted, None)
+        wanted = [repo for repo in self.repos if repo.kind == kind]
+        here = (repo for repo in wanted if repo.id == id_)
+        return next(here, None) or next((r for r in wanted if id_ in r.moved_from), None)
 
-    def sign(self, repo: Repo, commit: Commit, file: File) -> str:
-        """Give an address of the CDN."""
-        return self.cdn + signed_path(repo.kind, repo.id, commit.sha, file, self.expires)
+    def sign(self, repo: Repo, commit: Commit, file: File, token: str | None = None) -> str:
+        """Give an address of the CDN, signed for the holder of a token."""
+        path = f"{repo.kind}s/{repo.id}/{commit.sha}/{file.path}"
+        return self.cdn + signed_path(path, self.expires, token)
