@@ -56,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
         super().send_response(code, message)
 
     def refuse(self, refusal: RefusedError) -> None:
-        headers = {"X-Error-Message": refusal.message}
+        headers = {"X-Error-Message": ascii(refusal.message)[1:-1]}
         if refusal.code:
             headers["X-Error-Code"] = refusal.code
         self.reply(refusal.status, {"error": refusal.message}, headers)
