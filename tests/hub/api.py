@@ -89,9 +89,8 @@ def page(
     return entries[start : start + size], f'<{url}?{following}>; rel="next"'
 
 
-def paths_info(commit: Commit, paths: Sequence[str] | str) -> list[Json]:
-    wanted = [paths] if isinstance(paths, str) else paths
-    return [entry(commit.files[path]) for path in wanted if path in commit.files]
+def paths_info(commit: Commit, paths: Sequence[str]) -> list[Json]:
+    return [entry(commit.files[path]) for path in paths if path in commit.files]
 
 
 def refs(repo: Repo) -> Json:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qs, parse_qsl, unquote
 
 from tests.hub import api
 from tests.hub.handler import RefusedError
@@ -93,8 +93,7 @@ class HubHandler(FileHandler):
             case "tree":
                 self._tree(commit, target.path, query)
             case "paths-info":
-                wanted = dict(parse_qsl(body)) if "=" in body else json.loads(body or "{}")
-                self.reply(200, api.paths_info(commit, wanted.get("paths", [])))
+                self.reply(200, api.paths_info(commit, parse_qs(body).get("paths", [])))
             case _:
                 self.reply(200, api.info(repo, commit, blobs=query.get("blobs") == "true"))
 

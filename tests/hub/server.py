@@ -62,9 +62,10 @@ class Hub:
         rate: int = 0,
         expires: float = 3600,
     ) -> None:
-        self.repos = list(repos)
-        granted = {token: "read" for repo in self.repos for token in repo.tokens}
-        self.tokens = granted | dict(tokens or {})
+        self.repos: list[Repo] = []
+        self.tokens = dict(tokens or {})
+        for repo in repos:
+            self.put(repo)
         self.page_size, self.rate, self.expires = page_size, rate, expires
         self.faults = Faults()
         self.closing = threading.Event()
@@ -117,6 +118,7 @@ class Hub:
 
     def put(self, repo: Repo) -> None:
         """Add a repository, or replace the one of its kind and id."""
+        _ = repo.commits  # hashes everything now, not while the first request waits
         others = [old for old in self.repos if (old.kind, old.id) != (repo.kind, repo.id)]
         self.repos = [*others, repo]
         self.tokens |= {token: "read" for token in repo.tokens if token not in self.tokens}

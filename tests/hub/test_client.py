@@ -81,6 +81,18 @@ def test_info_and_listing() -> None:
     assert not hub.failures
 
 
+def test_paths_and_refs() -> None:
+    with Hub([REPO]) as hub:
+        api = HfApi(hub.endpoint, token=False)
+        wanted = ["config.json", "odd/ü + 100%#?.txt", "none"]
+        assert [i.path for i in api.get_paths_info("org/tiny", wanted)] == wanted[:2]
+        refs = api.list_repo_refs("org/tiny", include_pull_requests=True)
+    assert {ref.name: ref.target_commit for ref in refs.branches} == {
+        name: REPO.commits[name].sha for name in ("main", "v1")
+    }
+    assert [ref.ref for ref in refs.pull_requests or ()] == ["refs/pr/1"]
+
+
 def test_ten_thousand_files_come_in_pages() -> None:
     files = {f"{n // 100:03}/{n:05}.json": b"%d" % n for n in range(10_000)}
     with Hub([Repo("org/many", files=files)], page_size=1000) as hub:
