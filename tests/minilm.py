@@ -21,7 +21,7 @@ WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 def find() -> Path | None:
     """Give the directory of the model's files, None where the package is missing."""
     spec = importlib.util.find_spec(PACKAGE)
-    return Path(spec.submodule_search_locations[0]) / "model" if spec else None
+    return Path(spec.origin).with_name("model") if spec and spec.origin else None
 
 
 def directory() -> Path:

@@ -133,7 +133,7 @@ offline = true
 def _free_port() -> int:
     # NB: another process may take it before olah does; olah then ends and `_wait` says so.
     with socket.create_server((HOST, 0)) as server:
-        return server.getsockname()[1]
+        return int(server.getsockname()[1])
 
 
 def _wait(process: subprocess.Popen[bytes], endpoint: str, out: Path) -> None:

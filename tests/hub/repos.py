@@ -67,6 +67,13 @@ def _git_oid(content: bytes) -> str:
     return hasher.hexdigest()
 
 
+def read(content: Content) -> bytes:
+    """Give the bytes of a small file."""
+    if isinstance(content, Sparse):
+        raise TypeError("a sparse file has no bytes")
+    return content.read_bytes() if isinstance(content, Path) else content
+
+
 def _measure(content: Content) -> tuple[int, str]:
     match content:
         case Sparse():
@@ -86,7 +93,7 @@ def make_file(path: str, content: Content) -> File:
     if lfs:
         oid = _git_oid(lfs_pointer(sha256, size))
     else:
-        oid = _git_oid(content.read_bytes() if isinstance(content, Path) else content)
+        oid = _git_oid(read(content))
     return File(path, content, size, sha256, oid, lfs)
 
 
@@ -112,8 +119,7 @@ class Commit:
         readme = self.files.get("README.md")
         if readme is None or isinstance(readme.content, Sparse):
             return {}
-        content = readme.content
-        found = _FRONT_MATTER.match(content.read_bytes() if isinstance(content, Path) else content)
+        found = _FRONT_MATTER.match(read(readme.content))
         return (yaml.safe_load(found[1]) or {}) if found else {}
 
 

@@ -11,7 +11,8 @@ from typing import Any, Self
 from tests.hub.body import is_armed
 from tests.hub.cdn import CdnHandler, signed_path
 from tests.hub.faults import Fault, Faults
-from tests.hub.handler import Handler, Request
+from tests.hub.handler import Handler
+from tests.hub.log import Request
 from tests.hub.origin import HubHandler
 from tests.hub.repos import Commit, File, Repo
 
