@@ -90,10 +90,7 @@ def make_file(path: str, content: Content) -> File:
         or size >= LFS_BYTES
         or PurePosixPath(path).suffix in LFS_SUFFIXES
     )
-    if lfs:
-        oid = _git_oid(lfs_pointer(sha256, size))
-    else:
-        oid = _git_oid(read(content))
+    oid = _git_oid(lfs_pointer(sha256, size)) if lfs else _git_oid(read(content))
     return File(path, content, size, sha256, oid, lfs)
 
 
