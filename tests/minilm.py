@@ -20,9 +20,8 @@ WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 
 def find() -> Path | None:
     """Give the directory of the model's files, None where the package is missing."""
-    # NB: found, not imported: importing the package may one day import torch with it.
     spec = importlib.util.find_spec(PACKAGE)
-    return Path(spec.submodule_search_locations[0]) / "model" if spec else None
+    return Path(spec.origin).with_name("model") if spec and spec.origin else None
 
 
 def directory() -> Path:
@@ -43,3 +42,10 @@ def files() -> dict[str, Path]:
 def repo() -> Repo:
     """Give the model as a repository to put on a `Hub`, or skip the test."""
     return Repo(REPO_ID, files=files())
+
+
+def place(root: Path) -> None:
+    """Put the model under a root for ``python -m tests.hub --root``, as a link; or skip."""
+    target = root / "models" / REPO_ID
+    target.parent.mkdir(parents=True)
+    target.symlink_to(directory())

@@ -2,7 +2,8 @@
 
 It needs ``olah`` (PyPI) beside the running Python or on PATH, and ``git-lfs``. Known of 0.5.4 in
 mirror mode: Range is ignored (200), ETags are bare, LFS is not redirected, GET states no length,
-a missing file is 401 for HEAD and 500 for GET, listings come in one page.
+a missing file is 401 for HEAD and 500 for GET, a missing revision is 401 RepoNotFound, a listing
+redirects to its address with a slash and comes in one page, auth-check and whoami-v2 are missing.
 """
 
 import os
@@ -53,7 +54,7 @@ def mirror(root: Path, *repos: Repo) -> Iterator[Olah]:
 
     Args:
         root: an empty directory for the git repositories, olah's settings and logs.
-        repos: ids with an owner; contents are copied.
+        repos: contents are copied.
     """
     command = program()
     commits = {repo.id: build_repository(root, repo) for repo in repos}
@@ -132,7 +133,7 @@ offline = true
 def _free_port() -> int:
     # NB: another process may take it before olah does; olah then ends and `_wait` says so.
     with socket.create_server((HOST, 0)) as server:
-        return server.getsockname()[1]
+        return int(server.getsockname()[1])
 
 
 def _wait(process: subprocess.Popen[bytes], endpoint: str, out: Path) -> None:

@@ -10,7 +10,7 @@ From another process: ``python -m tests.hub --root DIR --port-file F`` (see `tes
 """
 
 from tests.hub.faults import Fault
-from tests.hub.handler import Request
+from tests.hub.log import Request
 from tests.hub.repos import Repo, Sparse
 from tests.hub.server import Hub
 

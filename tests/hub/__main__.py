@@ -1,6 +1,7 @@
 """Serve directories as a hub until SIGTERM: ``python -m tests.hub --root DIR``.
 
-DIR/{models,datasets,spaces}/ORG/NAME is a repository (``NAME@REV`` another revision of it).
+DIR/{models,datasets,spaces}/ORG/NAME is a repository (``NAME@REV`` another revision of it;
+either may be a link).
 DIR/hub.json, where present, says more::
 
     {"tokens": {"hf_x": "read"}, "repos": {"models/org/name": {"gated": "auto", "tokens": ["hf_x"],

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.hub.handler import RefusedError
 from tests.hub.repos import Commit, File, Repo
 
 WHEN = "2026-01-02T03:04:05.000Z"
@@ -88,9 +89,8 @@ def page(
     return entries[start : start + size], f'<{url}?{following}>; rel="next"'
 
 
-def paths_info(commit: Commit, paths: Sequence[str] | str) -> list[Json]:
-    wanted = [paths] if isinstance(paths, str) else paths
-    return [entry(commit.files[path]) for path in wanted if path in commit.files]
+def paths_info(commit: Commit, paths: Sequence[str]) -> list[Json]:
+    return [entry(commit.files[path]) for path in paths if path in commit.files]
 
 
 def refs(repo: Repo) -> Json:
@@ -111,8 +111,6 @@ def whoami(tokens: Mapping[str, Any], token: str | None) -> Json:
     Raises:
         RefusedError: without a token.
     """
-    from tests.hub.handler import RefusedError  # noqa: PLC0415
-
     if token is None:
         raise RefusedError(401, "Invalid username or password.")
     role = tokens[token]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from tests.hub.repos import Content, Sparse
 
@@ -77,7 +78,7 @@ class Sending:
         else:
             self._chunks(connection, lambda at, size: content[at : at + size])
 
-    def _sendfile(self, connection: socket.socket, file) -> None:
+    def _sendfile(self, connection: socket.socket, file: BinaryIO) -> None:
         for start in range(self.span.start, self.span.end, SENDFILE_BYTES):
             size = min(SENDFILE_BYTES, self.span.end - start)
             self.count(size)
@@ -110,4 +111,4 @@ def arm_reset(connection: socket.socket) -> None:
 
 def is_armed(connection: socket.socket) -> bool:
     packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
-    return struct.unpack("ii", packed)[0] != 0
+    return packed[:4] != bytes(4)

@@ -11,7 +11,6 @@ ANSWERS = {
     "status": "answer `status` with `headers` (and `retry_after`)",
     "echo": "answer `status` with the request's Authorization header in the body",
     "loop": "redirect to the very same address",
-    "expire": "`token` (or any) is good for `after` bytes or `requests` requests, then 401",
 }
 # Changes to the answer that carries a file; a HEAD shows them and uses none of them up.
 BODIES = {
@@ -25,6 +24,9 @@ BODIES = {
     "bare-etag": "send the ETag without quotes",
     "slow": "send `rate` bytes a second",
 }
+# What depends on the token alone; `path`, `origin`, `times` and `skip` do not matter.
+TOKENS = {"expire": "`token` is good for `after` bytes of files or `requests` requests, then 401"}
+ENDINGS = ("cut", "reset", "stall")
 
 
 @dataclass
@@ -32,7 +34,7 @@ class Fault:
     """One fault.
 
     Attributes:
-        kind: a key of `ANSWERS` or `BODIES`.
+        kind: a key of `ANSWERS`, `BODIES` or `TOKENS`.
         path: glob (``*`` crosses ``/``) over the file's path in its repository, and over the
             request's path.
         origin: ``hub``, ``cdn``, or None for both.
@@ -61,12 +63,18 @@ class Fault:
     token: str | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in ANSWERS | BODIES:
-            raise ValueError(f"no fault is called {self.kind!r}, one of {[*ANSWERS, *BODIES]}")
+        known = [*ANSWERS, *BODIES, *TOKENS]
+        if self.kind not in known:
+            raise ValueError(f"no fault is called {self.kind!r}, one of {known}")
+        if self.kind in ENDINGS and self.after is None:
+            self.after = 0
 
     def matches(self, origin: str, *paths: str) -> bool:
         here = self.origin in (None, origin)
         return here and any(fnmatchcase(path, self.path) for path in paths)
+
+    def expires(self, token: str | None) -> bool:
+        return self.kind == "expire" and token is not None and token == self.token
 
     def answer_headers(self) -> dict[str, str]:
         if self.retry_after is None:
@@ -109,21 +117,24 @@ class Faults:
                     fault.skip -= 1
                 elif not fault.skip and fault.times != 0 and fault.kind not in struck:
                     struck[fault.kind] = fault
-                    if use_up and fault.times is not None and fault.kind != "expire":
+                    if use_up and fault.times is not None:
                         fault.times -= 1
         return list(struck.values())
 
-    def spend(self, fault: Fault, size: int) -> int:
+    def refuses(self, token: str | None, *, count: bool) -> bool:
+        """Tell whether a token has expired, and count a request made with it."""
+        with self._lock:
+            expiring = [fault for fault in self._set if fault.expires(token)]
+            spent = any(0 in (fault.after, fault.requests) for fault in expiring)
+            for fault in expiring if count and not spent else ():
+                fault.requests = None if fault.requests is None else fault.requests - 1
+        return spent
+
+    def spend(self, token: str | None, size: int) -> int:
         """Take up to `size` bytes from what a token may still read; gives what it got."""
         with self._lock:
-            got = min(size, fault.after if fault.after is not None else size)
-            fault.after = None if fault.after is None else fault.after - got
-        return got
-
-    def count_request(self, fault: Fault) -> bool:
-        """Tell whether an `expire` fault refuses this request, and count it."""
-        with self._lock:
-            spent = fault.after == 0 or fault.requests == 0
-            if fault.requests and not spent:
-                fault.requests -= 1
-        return spent
+            for fault in (fault for fault in self._set if fault.expires(token)):
+                if fault.after is not None:
+                    size = min(size, fault.after)
+                    fault.after -= size
+        return size

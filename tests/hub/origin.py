@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qs, parse_qsl, unquote
 
 from tests.hub import api
-from tests.hub.handler import Handler, RefusedError
+from tests.hub.handler import RefusedError
 from tests.hub.repos import Commit, File, Repo
+from tests.hub.serving import FileHandler
 
 KINDS = {"models": "model", "datasets": "dataset", "spaces": "space"}
 API_VERBS = ("revision", "tree", "auth-check", "paths-info", "refs")
@@ -47,7 +48,7 @@ def parse_target(path: str) -> Target | None:
     return Target(kind or "model", name, verb, revision, "/".join(rest[2:]))
 
 
-class HubHandler(Handler):
+class HubHandler(FileHandler):
     origin = "hub"
 
     def route(self, path: str, query: str) -> None:
@@ -58,7 +59,8 @@ class HubHandler(Handler):
         target = parse_target(path)
         if self.struck(target.path if target and target.verb == "resolve" else ""):
             return
-        if self.token() and self.token() not in self.hub.tokens:
+        expired = self.hub.faults.refuses(self.token(), count=True)
+        if expired or (self.token() and self.token() not in self.hub.tokens):
             raise RefusedError(401, "Invalid credentials in Authorization header")
         if path == "/api/whoami-v2":
             self.reply(200, api.whoami(self.hub.tokens, self.token()))
@@ -72,6 +74,9 @@ class HubHandler(Handler):
 
     def _repository(self, target: Target, query: Mapping[str, str], body: str) -> None:
         repo = self._find(target)
+        if repo.id != target.id:
+            self._redirect_moved(target.id, repo.id)
+            return
         if target.verb == "auth-check":
             self._check_grant(repo)
             self.reply(200, {})
@@ -88,8 +93,7 @@ class HubHandler(Handler):
             case "tree":
                 self._tree(commit, target.path, query)
             case "paths-info":
-                wanted = dict(parse_qsl(body)) if "=" in body else json.loads(body or "{}")
-                self.reply(200, api.paths_info(commit, wanted.get("paths", [])))
+                self.reply(200, api.paths_info(commit, parse_qs(body).get("paths", [])))
             case _:
                 self.reply(200, api.info(repo, commit, blobs=query.get("blobs") == "true"))
 
@@ -101,6 +105,10 @@ class HubHandler(Handler):
                 raise RefusedError(401, "Invalid username or password.", "RepoNotFound")
             raise RefusedError(404, "Repository not found", "RepoNotFound")
         return repo
+
+    def _redirect_moved(self, old: str, new: str) -> None:
+        # As the real hub: a relative address, the query kept, the token welcome there too.
+        self.head(307, {"Location": self.path.replace(f"/{old}", f"/{new}", 1)}, 0)
 
     def _check_grant(self, repo: Repo) -> None:
         if not repo.gated or self.token() in repo.tokens:
@@ -141,7 +149,7 @@ class HubHandler(Handler):
 
     def _redirect(self, repo: Repo, commit: Commit, file: File, headers: dict[str, Any]) -> None:
         linked = {"X-Linked-Size": str(file.size), "X-Linked-Etag": file.etag}
-        location = self.hub.sign(repo, commit, file)
+        location = self.hub.sign(repo, commit, file, self.token())
         self.head(302, {**headers, **linked, "ETag": file.etag, "Location": location}, 0)
 
     def _control(self, path: str) -> None:

@@ -67,6 +67,13 @@ def _git_oid(content: bytes) -> str:
     return hasher.hexdigest()
 
 
+def read(content: Content) -> bytes:
+    """Give the bytes of a small file."""
+    if isinstance(content, Sparse):
+        raise TypeError("a sparse file has no bytes")
+    return content.read_bytes() if isinstance(content, Path) else content
+
+
 def _measure(content: Content) -> tuple[int, str]:
     match content:
         case Sparse():
@@ -83,10 +90,7 @@ def make_file(path: str, content: Content) -> File:
         or size >= LFS_BYTES
         or PurePosixPath(path).suffix in LFS_SUFFIXES
     )
-    if lfs:
-        oid = _git_oid(lfs_pointer(sha256, size))
-    else:
-        oid = _git_oid(content.read_bytes() if isinstance(content, Path) else content)
+    oid = _git_oid(lfs_pointer(sha256, size)) if lfs else _git_oid(read(content))
     return File(path, content, size, sha256, oid, lfs)
 
 
@@ -112,8 +116,7 @@ class Commit:
         readme = self.files.get("README.md")
         if readme is None or isinstance(readme.content, Sparse):
             return {}
-        content = readme.content
-        found = _FRONT_MATTER.match(content.read_bytes() if isinstance(content, Path) else content)
+        found = _FRONT_MATTER.match(read(readme.content))
         return (yaml.safe_load(found[1]) or {}) if found else {}
 
 
@@ -130,6 +133,7 @@ class Repo:
         gated: False, ``"auto"`` or ``"manual"``; metadata stays public, content needs a grant.
         private: without a grant the repository does not exist.
         tokens: those that have the grant.
+        moved_from: older ids, redirected to this one.
     """
 
     id: str
@@ -139,6 +143,7 @@ class Repo:
     gated: bool | str = False
     private: bool = False
     tokens: tuple[str, ...] = ()
+    moved_from: tuple[str, ...] = ()
 
     @cached_property
     def commits(self) -> Mapping[str, Commit]:

@@ -1,6 +1,7 @@
 """The two servers of a hub, and the handle on them that tests hold."""
 
 import socket
+import sys
 import threading
 from collections.abc import Iterable, Mapping
 from http.server import ThreadingHTTPServer
@@ -10,7 +11,8 @@ from typing import Any, Self
 from tests.hub.body import is_armed
 from tests.hub.cdn import CdnHandler, signed_path
 from tests.hub.faults import Fault, Faults
-from tests.hub.handler import Handler, Request
+from tests.hub.handler import Handler
+from tests.hub.log import Request
 from tests.hub.origin import HubHandler
 from tests.hub.repos import Commit, File, Repo
 
@@ -34,8 +36,6 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Let a client hang up without a traceback; anything else is a bug of ours to see."""
-        import sys  # noqa: PLC0415
-
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -63,9 +63,10 @@ class Hub:
         rate: int = 0,
         expires: float = 3600,
     ) -> None:
-        self.repos = list(repos)
-        granted = {token: "read" for repo in self.repos for token in repo.tokens}
-        self.tokens = granted | dict(tokens or {})
+        self.repos: list[Repo] = []
+        self.tokens = dict(tokens or {})
+        for repo in repos:
+            self.put(repo)
         self.page_size, self.rate, self.expires = page_size, rate, expires
         self.faults = Faults()
         self.closing = threading.Event()
@@ -118,14 +119,17 @@ class Hub:
 
     def put(self, repo: Repo) -> None:
         """Add a repository, or replace the one of its kind and id."""
+        _ = repo.commits  # hashes everything now, not while the first request waits
         others = [old for old in self.repos if (old.kind, old.id) != (repo.kind, repo.id)]
         self.repos = [*others, repo]
         self.tokens |= {token: "read" for token in repo.tokens if token not in self.tokens}
 
     def find(self, kind: str, id_: str) -> Repo | None:
-        wanted = (repo for repo in self.repos if (repo.kind, repo.id) == (kind, id_))
-        return next(wanted, None)
+        wanted = [repo for repo in self.repos if repo.kind == kind]
+        here = (repo for repo in wanted if repo.id == id_)
+        return next(here, None) or next((r for r in wanted if id_ in r.moved_from), None)
 
-    def sign(self, repo: Repo, commit: Commit, file: File) -> str:
-        """Give an address of the CDN."""
-        return self.cdn + signed_path(repo.kind, repo.id, commit.sha, file, self.expires)
+    def sign(self, repo: Repo, commit: Commit, file: File, token: str | None = None) -> str:
+        """Give an address of the CDN, signed for the holder of a token."""
+        path = f"{repo.kind}s/{repo.id}/{commit.sha}/{file.path}"
+        return self.cdn + signed_path(path, self.expires, token)
