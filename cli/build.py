@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from validators.runner import run_checks, run_scripts, run_validators
+
 from cli.report import refusal, say_report
 from common.digest import from_sri
 from common.entry import run
@@ -22,7 +24,6 @@ from common.reference import Source
 from layouts import flat, huggingface, metadata
 from layouts.place import Item, content_id, describe
 from validators.base import Model, ModelFile
-from validators.runner import run_checks, run_scripts, run_validators
 
 Plan = Mapping[str, Any]
 SETUP_HOOK = "nix-support/setup-hook"  # what stdenv sources in a shell that has the model

@@ -177,7 +177,8 @@ def _opened(response: requests.Response) -> Opened:
 
     def read(count: int) -> bytes:
         try:
-            return response.raw.read(count, decode_content=True)
+            # NB: read() would throw away up to `count` bytes when the connection breaks within them.
+            return response.raw.read1(count, decode_content=True)
         except urllib3.exceptions.ReadTimeoutError as error:
             raise Interrupted("the transfer stalled") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:

@@ -64,14 +64,15 @@ def receive(
         DiskError: the disk is full or read-only.
     """
     partial = target if context.direct else target.with_name(f".{target.name[:200]}.part")
+    transfer = _Transfer(file, opener, context, origin)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as sink:
-            digests = _Transfer(file, sink, opener, context, origin).run()
+            digests = transfer.run(sink)
         if partial != target:
             partial.replace(target)
     except OSError as error:
-        raise _disk_error(error, file, target) from error
+        raise _disk_error(error, file.path, transfer.size, target) from error
     finally:
         if partial != target:
             with suppress(OSError):
@@ -79,31 +80,32 @@ def receive(
     return digests
 
 
-def _disk_error(error: OSError, file: RemoteFile, target: Path) -> DiskError:
+def _disk_error(error: OSError, name: str, size: int | None, target: Path) -> DiskError:
     if error.errno not in _NO_SPACE:
         return DiskError(f"cannot write {target}", error.strerror)
     free = show_bytes(shutil.disk_usage(target.parent).free)
-    size = "of unknown size" if file.size is None else f"of {show_bytes(file.size)}"
+    wanted = "of unknown size" if size is None else f"of {show_bytes(size)}"
     remedy = f"df -h {target.parent}; nix-collect-garbage"
-    return DiskError(f"{file.path}: the disk is full", f"{free} free for a file {size}", remedy)
+    return DiskError(f"{name}: the disk is full", f"{free} free for a file {wanted}", remedy)
 
 
 class _Transfer:
-    def __init__(
-        self, file: RemoteFile, sink: IO[bytes], opener: Opener, context: Context, origin: str
-    ) -> None:
-        self._file, self._sink, self._opener = file, sink, opener
+    _sink: IO[bytes]
+
+    def __init__(self, file: RemoteFile, opener: Opener, context: Context, origin: str) -> None:
+        self._file, self._opener = file, opener
         self._context, self._origin = context, origin
         self._patience = Patience(file.path, context)
-        self._size = file.size
+        self.size = file.size
         self._validator: str | None = None
         self._done = 0
         self._hasher: Hasher = hashlib.sha256()
         self._git: Hasher | None = None
 
-    def run(self) -> Digests:
+    def run(self, sink: IO[bytes]) -> Digests:
+        self._sink = sink
         progress = self._context.progress
-        progress.start(self._file.path, self._size)
+        progress.start(self._file.path, self.size)
         for second_try in (False, True):
             self._pull_until_whole()
             mismatch = self._mismatch()
@@ -113,7 +115,6 @@ class _Transfer:
                 raise mismatch
             progress.note(f"{self._file.path}: {mismatch.what}; fetching it once more")
             self._rewind()
-        self._sink.flush()
         progress.finish(self._file.path)
         return Digests(self._hasher.hexdigest(), self._done)
 
@@ -138,8 +139,8 @@ class _Transfer:
                 self._take(chunk)
         finally:
             opened.close()
-        if self._size is not None and self._done < self._size:
-            raise Interrupted(f"the connection ended after {self._done} of {self._size} bytes")
+        if self.size is not None and self._done < self.size:
+            raise Interrupted(f"the connection ended after {self._done} of {self.size} bytes")
 
     def _resumable(self) -> bool:
         """Whether a mixture of two contents would be noticed, by If-Range or by a digest."""
@@ -150,10 +151,10 @@ class _Transfer:
             raise self._changed("size in bytes", str(self._file.size), str(opened.total))
         if opened.offset != self._done or self._done == 0:
             self._rewind(opened.offset)
-        self._size = self._file.size if self._file.size is not None else opened.total
+        self.size = self._file.size if self._file.size is not None else opened.total
         self._validator = opened.validator
         if self._done == 0 and self._file.sha256 is None and self._file.git_sha1:
-            self._git = git_blob_hasher(self._size or 0)
+            self._git = git_blob_hasher(self.size or 0)
 
     def _rewind(self, offset: int = 0) -> None:
         if offset:
@@ -165,8 +166,8 @@ class _Transfer:
         self._context.progress.restart(self._file.path, 0)
 
     def _take(self, chunk: bytes) -> None:
-        if self._size is not None and self._done + len(chunk) > self._size:
-            raise self._changed("size in bytes", str(self._size), "more")
+        if self.size is not None and self._done + len(chunk) > self.size:
+            raise self._changed("size in bytes", str(self.size), "more")
         self._sink.write(chunk)
         self._hasher.update(chunk)
         if self._git:

@@ -17,9 +17,7 @@ from tests.nix import Nix
 WEIGHTS = random.Random(2).randbytes(3_000_000)
 CONFIG = b'{"model_type": "bert"}'
 FILES = {"model.safetensors": WEIGHTS, "config.json": CONFIG}
-IMPATIENT = (
-    "onDownloadFailure = { maxRetries = 3; retryDelay = 0.05; }; download.stallTimeout = 1;"
-)
+IMPATIENT = "onDownloadFailure = { maxRetries = 3; retryDelay = 0.05; }; download.stallTimeout = 1;"
 
 
 def sri(content: bytes) -> str:
@@ -156,7 +154,11 @@ def test_what_does_not_pass_ends_with_one_clear_error(
 @pytest.mark.parametrize(
     ("expression", "text", "remedy"),
     [
-        (model(repo="org/none"), "huggingface:org/none@main does not exist, or is private", "HF_TOKEN"),
+        (
+            model(repo="org/none"),
+            "huggingface:org/none@main does not exist, or is private",
+            "HF_TOKEN",
+        ),
         (model(repo="org/gated"), "org/gated@main is gated", "accept the licence at"),
         (model(more='revision = "v9";'), "has no revision 'v9'", "revision ="),
         (
@@ -201,9 +203,7 @@ def test_a_token_opens_a_gated_repository_and_shows_nowhere(nix: Nix, hub: Hub) 
 
 def test_a_server_that_echoes_the_token_does_not_get_it_printed(nix: Nix, hub: Hub) -> None:
     hub.fault("echo", path="*model.safetensors", status=418, times=None)
-    log = nix.build_fails(
-        model(repo="org/gated"), HF_ENDPOINT=hub.endpoint, HF_TOKEN="hf_letmein"
-    )
+    log = nix.build_fails(model(repo="org/gated"), HF_ENDPOINT=hub.endpoint, HF_TOKEN="hf_letmein")
     assert "HTTP 418" in log
     assert "hf_letmein" not in log
 
@@ -213,9 +213,7 @@ def test_a_full_disk_is_named_with_its_figures(
 ) -> None:
     nix = Nix(small_disk(40))
     hub.put(Repo("org/big", files={"model.safetensors": bytes(60 << 20)}))
-    log = nix.build_fails(
-        model(sri(bytes(60 << 20)), repo="org/big"), HF_ENDPOINT=hub.endpoint
-    )
+    log = nix.build_fails(model(sri(bytes(60 << 20)), repo="org/big"), HF_ENDPOINT=hub.endpoint)
     assert "model.safetensors: the disk is full, got" in log
     assert "free for a file of 60.0 MiB" in log
     assert nix.outputs() == []

@@ -53,7 +53,7 @@ class Hub:
         expires: seconds that an address of the CDN is good for.
     """
 
-    def __init__(  # noqa: PLR0913 - each is a knob of one test or another
+    def __init__(
         self,
         repos: Iterable[Repo] = (),
         *,
