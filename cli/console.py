@@ -13,7 +13,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 
 
 def clean(text: str) -> str:
-    """Mask every secret of a text, and write its control characters out as ``\\x1b``."""
+    """Mask every secret of a text, and write its control characters out in hex."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", mask(text))
 
 

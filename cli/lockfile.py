@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cli.entry import Entry, check_name, read_entry
-from cli.parser import PROGRAM, did_you_mean
+from cli.locked import Entry, check_name, read_entry
+from cli.parser import PROGRAM, Parser, did_you_mean
 from common.errors import DiskError, ModelError, UsageError
 from common.files import atomic_write, dump_json
 
@@ -18,6 +18,17 @@ DEFAULT = "models.lock.json"
 VERSION = 1
 _CONFLICT_MARKS = ("<<<<<<<", "=======", ">>>>>>>")
 _CANNOT_LOCK = (errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
+
+
+def add_lock_file(verb: Parser) -> None:
+    """Add the option that names the lock file."""
+    verb.add_argument(
+        "--lock-file",
+        metavar="PATH",
+        type=Path,
+        default=Path(DEFAULT),
+        help="the lock file (%(default)s)",
+    )
 
 
 def read(path: Path) -> dict[str, Entry]:
@@ -116,7 +127,9 @@ def _parse(path: Path, text: str) -> Any:
     except json.JSONDecodeError as error:
         if any(line.startswith(_CONFLICT_MARKS) for line in text.splitlines()):
             remedy = f"git checkout --theirs {path} && {PROGRAM} lock update"
-            raise ModelError(f"{path} holds a merge conflict", f"line {error.lineno}", remedy) from error
+            raise ModelError(
+                f"{path} holds a merge conflict", f"line {error.lineno}", remedy
+            ) from error
         place = f"{error.msg} at line {error.lineno}, column {error.colno}"
         raise _broken(path, "is no JSON", place) from error
     except ValueError as error:

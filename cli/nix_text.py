@@ -21,7 +21,8 @@ def to_nix(value: Any, indent: int = 0) -> str:
     """Write a value (what JSON can hold, or `Raw`) as a Nix expression.
 
     Args:
-        value: mappings become attribute sets in their own order.
+        value: mappings become attribute sets in their own order; a key that is a tuple is an
+            attribute path (``source.huggingface``).
         indent: spaces before the line the expression begins on.
     """
     if isinstance(value, Raw):
@@ -52,8 +53,9 @@ def attribute(name: str) -> str:
     return name if plain else to_string(name)
 
 
-def _bindings(attrs: Mapping[str, Any], indent: int) -> list[str]:
-    return [f"{attribute(name)} = {to_nix(value, indent)};" for name, value in attrs.items()]
+def _bindings(attrs: Mapping[Any, Any], indent: int) -> list[str]:
+    paths = ((key if isinstance(key, tuple) else (key,), value) for key, value in attrs.items())
+    return [f"{'.'.join(map(attribute, path))} = {to_nix(value, indent)};" for path, value in paths]
 
 
 def _list(values: list[Any] | tuple[Any, ...], indent: int) -> str:

@@ -14,11 +14,11 @@ PROGRAM = "nix-ai-model"
 class Parser(argparse.ArgumentParser):
     """A parser that raises `UsageError` and remembers its options, to suggest the nearest."""
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.options: list[str] = []
         self.verbs: dict[str, Parser] = {}
         self._choices: Any = None
-        super().__init__(*args, allow_abbrev=False, **settings)
+        super().__init__(allow_abbrev=False, **settings)
 
     def add_argument(self, *names: Any, **settings: Any) -> argparse.Action:
         """Add an argument, remembering the names of an option."""

@@ -10,7 +10,8 @@ from cli.parser import did_you_mean
 from common.digest import from_sri, to_sri
 from common.errors import ModelError, UsageError
 from common.files import check_path
-from common.reference import Source
+from common.progress import show_bytes
+from common.reference import Source, show_reference
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
 _NOT_A_NAME_CHARACTER = re.compile(r"[^A-Za-z0-9._+-]+")
@@ -65,17 +66,24 @@ class Entry:
 
     def same_content(self, other: "Entry") -> bool:
         """Whether the other entry has the same files at the same revision."""
-        return (self.revision, self.files) == (other.revision, other.files)
+        mine = (self.revision, self.small, self.files)
+        return mine == (other.revision, other.small, other.files)
 
-    def pins(self) -> dict[str, Any]:
-        """Give the part that `fetchModel` takes as ``lock`` beside a source of its own."""
-        small = {"small": {"hash": to_sri(self.small)}} if self.small else {}
-        files = {path: file.to_json() for path, file in self.files.items()}
-        return {"revision": self.revision, "files": files} | small
+    def describe(self) -> str:
+        """Say in a line what is locked."""
+        size = f"{len(self.files)} file{'s' * (len(self.files) != 1)}, {show_bytes(self.size)}"
+        at = f" at {self.revision}" if self.revision else ""
+        return f"{show_reference(self.source)}{at} ({size})"
 
     def to_json(self) -> dict[str, Any]:
         """Give the form of the lock file."""
-        return {"source": self.source.to_json(), "lockedAt": self.locked_at} | self.pins()
+        small = {"small": {"hash": to_sri(self.small)}} if self.small else {}
+        return small | {
+            "source": self.source.to_json(),
+            "revision": self.revision,
+            "lockedAt": self.locked_at,
+            "files": {path: file.to_json() for path, file in self.files.items()},
+        }
 
 
 def now() -> str:
