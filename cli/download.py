@@ -109,7 +109,7 @@ class _Fetch:
         else:
             (tree / file.path).parent.mkdir(parents=True, exist_ok=True)
             target.replace(tree / file.path)
-        return LockedFile(digests.sha256, digests.size, large)
+        return LockedFile(digests.sha256, digests.size, large, file.pin)
 
     def together(self, files: Sequence[RemoteFile], tree: Path) -> dict[str, LockedFile]:
         """Download small files side by side into the tree."""
@@ -119,15 +119,17 @@ class _Fetch:
         pool = ThreadPoolExecutor(JOBS)
         try:
             waiting = [
-                (file.path, pool.submit(self.into, file, tree / file.path, progress))
-                for file in files
+                (file, pool.submit(self.into, file, tree / file.path, progress)) for file in files
             ]
-            done = [(path, future.result()) for path, future in waiting]
+            done = [(file, future.result()) for file, future in waiting]
         finally:
             # Not waited for: after ctrl-C a stalled server may hold a worker for a minute.
             pool.shutdown(wait=False, cancel_futures=True)
             progress.close()
-        return {path: LockedFile(digests.sha256, digests.size) for path, digests in done}
+        return {
+            file.path: LockedFile(digests.sha256, digests.size, pin=file.pin)
+            for file, digests in done
+        }
 
 
 class _OneBar(Silent):

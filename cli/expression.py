@@ -1,13 +1,16 @@
 """Calls of `fetchModel` as Nix code to paste."""
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from cli.locked import Entry
-from cli.nix_text import to_nix
+from cli.nix_text import Raw, to_nix, to_string
 from common.digest import to_sri
 from common.reference import Source
 
+_PLAIN_PATH = re.compile(r"(/[A-Za-z0-9._+-]+)+")
 FUNCTION = "nix-ai-models.lib.fetchModel"
 
 
@@ -26,9 +29,17 @@ def call_with_lock(name: str, source: Source, entry: Entry) -> str:
 
 
 def _call(name: str, source: Source, integrity: Mapping[str, Any]) -> str:
-    arguments: dict[Any, Any] = {
-        "name": name,
-        ("source", source.type): dict(source.attrs),
-        **integrity,
-    }
+    attrs = dict(source.attrs)
+    if source.type == "local":
+        attrs["path"] = _path(Path(attrs["path"]))
+    arguments: dict[Any, Any] = {"name": name, ("source", source.type): attrs, **integrity}
     return f"{FUNCTION} {to_nix(arguments)}"
+
+
+def _path(path: Path) -> Raw:
+    """Write a path so that flakes take it: relative to the Nix file, where that lies above it."""
+    if not path.is_relative_to(Path.cwd()):
+        return Raw(to_string(str(path)))
+    relative = f"/{path.relative_to(Path.cwd())}"
+    plain = _PLAIN_PATH.fullmatch(relative)
+    return Raw(f".{relative}" if plain else f"./. + {to_string(relative)}")

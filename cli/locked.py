@@ -17,7 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
 _NOT_A_NAME_CHARACTER = re.compile(r"[^A-Za-z0-9._+-]+")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _ENTRY_KEYS = {"source", "revision", "lockedAt", "small", "files"}
-_FILE_KEYS = {"sha256", "size", "large"}
+_FILE_KEYS = {"sha256", "size", "large", "pin"}
 T = TypeVar("T")
 
 
@@ -29,16 +29,19 @@ class LockedFile:
         sha256: lower-case hex.
         size: bytes.
         large: whether it is a fixed-output derivation of its own.
+        pin: what names this very content upstream; None where path and revision do.
     """
 
     sha256: str
     size: int
     large: bool = False
+    pin: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give the form of the lock file."""
         flag = {"large": True} if self.large else {}
-        return {"sha256": to_sri(self.sha256), "size": self.size} | flag
+        pin = {"pin": self.pin} if self.pin else {}
+        return {"sha256": to_sri(self.sha256), "size": self.size} | flag | pin
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,8 @@ def _file(where: str, path: str, data: Any) -> LockedFile:
     size = _typed(where, data, "size", int)
     if isinstance(size, bool) or size < 0:
         raise _bad(f"{where}.size", "a number of bytes", size)
-    return LockedFile(_sha256(where, data, "sha256"), size, large)
+    pin = _typed(where, data, "pin", str) if "pin" in data else None
+    return LockedFile(_sha256(where, data, "sha256"), size, large, pin)
 
 
 def _sha256(where: str, data: dict[str, Any], key: str) -> str:

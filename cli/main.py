@@ -4,13 +4,14 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from cli import lock, prefetch
+from cli import info, lock, prefetch, to_nix, verify
+from cli import list as list_
 from cli.console import Console
 from cli.parser import PROGRAM, Parser, new_parser, parse
 from common import entry
 from common.errors import DiskError, ModelError
 
-VERBS = (prefetch, lock)  # in the order of the help
+VERBS = (prefetch, lock, list_, info, verify, to_nix)  # in the order of the help
 
 
 def build_parser() -> Parser:
@@ -37,7 +38,7 @@ def _run(words: Sequence[str]) -> int:
         raise
     except ModuleNotFoundError as error:
         what = f"this Python lacks the package {error.name!r}"
-        remedy = f"nix run .#{PROGRAM}, or `make venv`, or NIX_AI_MODELS_PYTHON=/path/to/python3"
+        remedy = f"nix run .#{PROGRAM}, or scripts/setup, or NIX_AI_MODELS_PYTHON=/path/to/python3"
         raise ModelError(what, sys.executable, remedy) from error
     except OSError as error:
         raise DiskError(f"cannot use {error.filename}", error.strerror or error) from error

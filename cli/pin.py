@@ -8,7 +8,6 @@ from cli.console import Console
 from cli.download import hash_files, new_context
 from cli.locked import Entry, LockedFile, now
 from cli.prefer import leave_out
-from cli.source import CHOOSABLE
 from common.errors import NotFoundError, UsageError
 from common.files import RemoteFile, check_path, select
 from common.progress import show_bytes
@@ -31,8 +30,9 @@ def look_up(source: Source, console: Console) -> Snapshot:
         console.note(f"note: {note}")
     _check_listing(source, snapshot.files)
     # A source that names files to keep or to leave out (--all-files does) has decided already.
-    chosen = {"files", "exclude"} & set(source.attrs)
-    return snapshot if chosen or source.type not in CHOOSABLE else _preferred(snapshot, console)
+    if source.type != "huggingface" or {"files", "exclude"} & set(source.attrs):
+        return snapshot
+    return _preferred(snapshot, console)
 
 
 def _preferred(snapshot: Snapshot, console: Console) -> Snapshot:
@@ -97,4 +97,4 @@ def _has_tree(known: Entry | None, tree: set[str]) -> bool:
 def _stated(file: RemoteFile) -> LockedFile | None:
     if file.sha256 is None or file.size is None:
         return None
-    return LockedFile(file.sha256, file.size, large=True)
+    return LockedFile(file.sha256, file.size, large=True, pin=file.pin)

@@ -22,7 +22,6 @@ _ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     "tracking_uri": {"mlflow": "trackingUri"},
     "region": {"s3": "region"},
 }
-CHOOSABLE = ("huggingface", "local")  # types whose files can be chosen by globs
 _PINNED_BY = {"huggingface": "revision", "git-lfs": "rev"}
 _NAMED_BY = {
     "huggingface": "repo",
@@ -70,8 +69,11 @@ def read_source(reference: str, arguments: argparse.Namespace) -> Source:
         value = getattr(arguments, option)
         if value is not None:
             attrs[_attribute(option, names, source.type)] = value
-    if arguments.all_files and source.type in CHOOSABLE:
+    if arguments.all_files and source.type == "huggingface":
         attrs.setdefault("files", ["*"])
+    if source.type == "local":
+        # A string has no directory to be relative to where Nix reads it.
+        attrs["path"] = str(Path(attrs["path"]).expanduser().absolute())
     _refuse_secrets(attrs)
     return Source(source.type, attrs)
 
