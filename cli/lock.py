@@ -7,7 +7,7 @@ from cli.console import Console, table
 from cli.locked import Entry, check_name
 from cli.lockfile import add_lock_file, check_writable, edit, pick, read
 from cli.parser import PROGRAM, Parser
-from cli.pin import look_up, pin
+from cli.pin import look_up, pin, prefer_safetensors
 from cli.source import add_options, read_source
 from common.errors import UsageError
 
@@ -43,7 +43,8 @@ def _add(arguments: argparse.Namespace, console: Console) -> int:
     check_writable(path)
     _refuse_known(name, read(path), arguments)
     source = read_source(arguments.reference, arguments)
-    entry = pin(look_up(source, console), console)
+    snapshot = prefer_safetensors(look_up(source, console), console)
+    entry = pin(snapshot, console)
     with edit(path) as models:
         _refuse_known(name, models, arguments)
         models[name] = entry

@@ -16,11 +16,11 @@ from fetchers.base import Snapshot, load
 
 
 def look_up(source: Source, console: Console) -> Snapshot:
-    """Ask upstream what the source is now, and apply the preference for safetensors.
+    """Ask upstream what the source is now.
 
     Args:
         source: as the user asked for it.
-        console: told of the preference, and of what upstream has to say.
+        console: told what upstream has to say.
 
     Raises:
         NotFoundError, AuthError, TransferError; UsageError for a hostile listing.
@@ -29,13 +29,17 @@ def look_up(source: Source, console: Console) -> Snapshot:
     for note in snapshot.notes:
         console.note(f"note: {note}")
     _check_listing(source, snapshot.files)
-    # A source that names files to keep or to leave out (--all-files does) has decided already.
+    return snapshot
+
+
+def prefer_safetensors(snapshot: Snapshot, console: Console) -> Snapshot:
+    """Leave out other forms of weights that are there as safetensors, and tell the user.
+
+    A source that names files to keep or to leave out (``--all-files`` does) has decided already.
+    """
+    source = snapshot.source
     if source.type != "huggingface" or {"files", "exclude"} & set(source.attrs):
         return snapshot
-    return _preferred(snapshot, console)
-
-
-def _preferred(snapshot: Snapshot, console: Console) -> Snapshot:
     globs = leave_out(file.path for file in snapshot.files)
     if not globs:
         return snapshot
@@ -46,8 +50,8 @@ def _preferred(snapshot: Snapshot, console: Console) -> Snapshot:
         f"note: left out {', '.join(globs)} ({show_bytes(saved)}): the same weights are there as "
         "safetensors; --all-files keeps them"
     )
-    source = Source(snapshot.source.type, {**snapshot.source.attrs, "exclude": globs})
-    return replace(snapshot, source=source, files=files)
+    chosen = Source(source.type, {**source.attrs, "exclude": globs})
+    return replace(snapshot, source=chosen, files=files)
 
 
 def _check_listing(source: Source, files: Sequence[RemoteFile]) -> None:

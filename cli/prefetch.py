@@ -8,7 +8,7 @@ from cli.download import hash_tree
 from cli.expression import call_with_hash, call_with_lock
 from cli.locked import check_name
 from cli.parser import Parser
-from cli.pin import look_up, pin
+from cli.pin import look_up, pin, prefer_safetensors
 from cli.source import add_options, default_name, pinned, read_source
 from common.digest import to_sri
 from common.errors import UsageError
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError(what, None, "--format nix --tree-hash, or --format lock alone")
     source = read_source(arguments.reference, arguments)
     name = check_name(arguments.name or default_name(source))
-    snapshot = look_up(source, console)
+    snapshot = prefer_safetensors(look_up(source, console), console)
     source = pinned(snapshot.source, snapshot.revision)
     facts: dict[str, Any] = {
         "name": name,

@@ -11,7 +11,7 @@ from cli.download import new_context
 from cli.locked import Entry
 from cli.lockfile import add_lock_file, check_writable, edit, pick, read
 from cli.parser import Parser
-from cli.pin import look_up, pin
+from cli.pin import look_up, pin, prefer_safetensors
 from cli.source import pinned
 from common.errors import ModelError, NotFoundError
 from fetchers.base import Snapshot, load
@@ -69,7 +69,7 @@ def _each(arguments: argparse.Namespace, console: Console, then: Callable[[Chang
 
 
 def _refresh(entry: Entry, console: Console) -> Entry:
-    snapshot = look_up(entry.source, console)
+    snapshot = prefer_safetensors(look_up(entry.source, console), console)
     paths = {file.path for file in snapshot.files}
     if entry.revision and snapshot.revision == entry.revision and paths == set(entry.files):
         return entry
