@@ -10,6 +10,7 @@ from cli.console import Console
 from cli.parser import PROGRAM, Parser, new_parser, parse
 from common import entry
 from common.errors import DiskError, ModelError
+from fetchers.base import MODULES
 
 VERBS = (prefetch, lock, list_, info, verify, scan, to_nix)  # in the order of the help
 
@@ -37,6 +38,9 @@ def _run(words: Sequence[str]) -> int:
     except BrokenPipeError:
         raise
     except ModuleNotFoundError as error:
+        if error.name in MODULES.values():
+            what = "this version cannot fetch from such a source"
+            raise ModelError(what, None, "huggingface:ORG/NAME, or file:PATH") from error
         what = f"this Python lacks the package {error.name!r}"
         remedy = f"nix run .#{PROGRAM}, or scripts/setup, or NIX_AI_MODELS_PYTHON=/path/to/python3"
         raise ModelError(what, sys.executable, remedy) from error

@@ -36,13 +36,6 @@ def add(verbs: Parser) -> None:
         default="scanned",
         help="as security.policy in Nix; %(default)s judges content alone (%(choices)s)",
     )
-    verb.add_argument(
-        "--allow-global",
-        metavar="MODULE.NAME",
-        action="append",
-        default=[],
-        help="a global that pickles may name, as security.allowGlobals (repeatable)",
-    )
     verb.add_argument("--json", action="store_true", help="print JSON")
     verb.set_defaults(run=run)
 
@@ -53,20 +46,21 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     Raises:
         UnsafeError: when anything is refused.
     """
-    security = {"allowGlobals": arguments.allow_global} if arguments.allow_global else {}
     answers, refused = [], []
     for path in arguments.paths:
         files = reach(path)
         if not files:
             raise NotFoundError("there is no file to scan", str(path))
-        report = _scan(path, files, arguments.policy, security)
+        report = _scan(path, files, arguments.policy)
         answers.append(_facts(path, files, report))
         if report.refused:
             refused.append(path)
         if not arguments.json:
             console.answer(_text(path, files, report))
     if arguments.json:
-        console.answer_json({"refused": bool(refused), "policy": arguments.policy, "paths": answers})
+        console.answer_json(
+            {"refused": bool(refused), "policy": arguments.policy, "paths": answers}
+        )
     if refused:
         names = ", ".join(map(str, refused))
         raise UnsafeError("refused as unsafe", names, "what the last column says, file by file")
@@ -74,7 +68,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _scan(
-    path: Path, files: Mapping[str, Path], policy: str, security: Mapping[str, Any]
+    path: Path, files: Mapping[str, Path], policy: str
 ) -> Report:
     # Imported here: no other verb needs the checks and what they import.
     from validators.runner import run_checks  # noqa: PLC0415
@@ -87,7 +81,7 @@ def _scan(
             place.symlink_to(local.resolve())
             found.append(ModelFile(name, local.resolve(), local.stat().st_size))
         name = path.resolve().name
-        return run_checks(Model(name, tuple(found), Path(folder), policy, security, _tools()))
+        return run_checks(Model(name, tuple(found), Path(folder), policy, tools=_tools()))
 
 
 def _tools() -> dict[str, tuple[str, ...]]:
@@ -152,5 +146,7 @@ def _text(path: Path, files: Mapping[str, Path], report: Report) -> str:
     clean = len(set(files) - set(found))
     head = f"{path}: {len(files)} files ({total}), {clean} of them without a finding"
     checks = ", ".join(f"{check.name} {check.outcome}" for check in report.checks) or "none"
-    shown = [table([["FILE", "FORMAT", "VERDICT", "WHY", "WHAT TO DO"], *rows], "  ")] if rows else []
+    shown = (
+        [table([["FILE", "FORMAT", "VERDICT", "WHY", "WHAT TO DO"], *rows], "  ")] if rows else []
+    )
     return "\n".join([head, f"  checks: {checks}", *shown])
