@@ -1,0 +1,14 @@
+"""Entry point of ``python -m cli``, which the launcher at the root of a checkout runs."""
+
+import os
+import sys
+
+from cli.main import main
+from common.entry import INTERRUPTED
+
+status = main(sys.argv[1:])
+if status == INTERRUPTED:
+    # NB: a normal exit waits for downloads in other threads, as long as a server may stall.
+    sys.stderr.flush()
+    os._exit(status)
+sys.exit(status)
