@@ -67,9 +67,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _scan(
-    path: Path, files: Mapping[str, Path], policy: str
-) -> Report:
+def _scan(path: Path, files: Mapping[str, Path], policy: str) -> Report:
     # Imported here: no other verb needs the checks and what they import.
     from validators.runner import run_checks  # noqa: PLC0415
 

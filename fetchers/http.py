@@ -177,7 +177,7 @@ def _opened(response: requests.Response) -> Opened:
 
     def read(count: int) -> bytes:
         try:
-            # NB: read() would throw away up to `count` bytes when the connection breaks within them.
+            # NB: read() throws away what it has when the connection breaks before `count` bytes.
             return response.raw.read1(count, decode_content=True)
         except urllib3.exceptions.ReadTimeoutError as error:
             raise Interrupted("the transfer stalled") from error

@@ -1,4 +1,4 @@
-"""Every fault of a hub, met by a real sandboxed build: the passing ones pass, the others explain."""
+"""Every fault of a hub, met by a real sandboxed build: what passes passes, the rest explains."""
 
 import hashlib
 import random

@@ -14,10 +14,10 @@ def test_the_name_comes_from_the_source(nix: Nix) -> None:
 
 def test_three_ways_to_write_a_source_are_one_derivation(nix: Nix) -> None:
     nested, flat, text = nix.eval(
-        f"""map (m: m.drvPath) [
-          (lib.fetchModel {{ source.huggingface = {{ repo = "a/b"; revision = "main"; }}; {PINNED} }})
-          (lib.fetchModel {{ source = "huggingface"; repo = "a/b"; revision = "main"; {PINNED} }})
-          (lib.fetchModel {{ source = "huggingface:a/b@main"; {PINNED} }})
+        """map (source: (lib.fetchModel (source // { hash = lib.fakeHash; })).drvPath) [
+          { source.huggingface = { repo = "a/b"; revision = "main"; }; }
+          { source = "huggingface"; repo = "a/b"; revision = "main"; }
+          { source = "huggingface:a/b@main"; }
         ]"""
     )
     assert nested == flat == text
