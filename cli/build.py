@@ -7,14 +7,15 @@ checked, refused or laid out; then the user's scripts run, and the report is wri
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from validators.runner import run_checks, run_scripts, run_validators
+from validators.commands import run_command
+from validators.runner import run_checks
 
-from cli.report import refusal, say_report
+from cli.report import refusal, say_report, write
 from common.digest import from_sri
 from common.entry import run
 from common.errors import ModelError
@@ -39,7 +40,9 @@ def main() -> int:
     kept = tuple(item for item in items if item.path not in ignored)
     out.mkdir()
     _lay_out(plan, kept, out)
-    scripts = run_scripts(plan["scripts"], _environment(plan, kept, out), plan["shell"])
+    scripts = _run_commands(plan, plan["scripts"], kept, out)
+    if any(script.outcome == "failed" for script in scripts):
+        raise refusal(plan["name"], Report(scripts))
     _describe(plan, kept, replace(report, ignored=ignored), scripts, out)
     _write_setup_hook(plan["variables"], out)
     return 0
@@ -64,9 +67,9 @@ def _validated(plan: Plan, items: tuple[Item, ...]) -> Report:
     """Run every check and the user's validators; raise when any refuses the model."""
     model = _model(plan, items)
     report = run_checks(model, timing=plan["timing"])
-    environment = _environment(plan, items, None)
-    validators = run_validators(plan["validators"], model, environment, plan["shell"])
-    report = replace(report, checks=report.checks + validators)
+    if model.policy != "off":
+        commands = [*plan["security"].get("customScanners", ()), *plan["validators"]]
+        report = replace(report, checks=report.checks + _run_commands(plan, commands, items, None))
     say_report(report)
     if report.refused:
         raise refusal(plan["name"], report)
@@ -90,14 +93,32 @@ def _model(plan: Plan, items: tuple[Item, ...]) -> Model:
     )
 
 
-def _environment(plan: Plan, items: tuple[Item, ...], out: Path | None) -> dict[str, str]:
-    """Give the variables that the user's commands find, as documented in docs/validation.md."""
-    return {
-        "src": str(Path.cwd() / "src"),
-        "out": str(out or Path.cwd() / "src"),
-        "MODEL_NAME": plan["name"],
-        "MODEL_SIZE": str(sum(item.size for item in items)),
-    }
+def _run_commands(
+    plan: Plan, commands: Sequence[Mapping[str, Any]], items: tuple[Item, ...], out: Path | None
+) -> tuple[CheckResult, ...]:
+    """Run the user's own programs in order; until there is an output, `$out` is the raw files."""
+    src = Path.cwd() / "src"
+    results = []
+    for command in commands:
+        write(f"running {command['name']}")
+        result = run_command(
+            command["name"],
+            command.get("command") or command["script"],
+            on_failure=command.get("onFailure", "abort"),
+            timeout=command.get("timeout"),
+            src=src,
+            out=out or src,
+            model_name=plan["name"],
+            model_size=sum(item.size for item in items),
+            shell=(plan["shell"],),
+            isolate_credentials=plan["security"].get("isolateCredentialsFromHooks", True),
+            log=write,
+            timing=plan["timing"],
+        )
+        results.append(result)
+        if result.outcome == "failed":
+            break
+    return tuple(results)
 
 
 def _ignored(plan: Plan, items: tuple[Item, ...]) -> tuple[str, ...]:

@@ -13,12 +13,10 @@ _MARK = {"passed": "ok", "failed": "REFUSED", "warned": "warning", "skipped": "s
 def say_report(report: Report) -> None:
     """Write one line a check, and what it found, to the log."""
     for check in report.checks:
-        _say(f"{_MARK[check.outcome]:>8}  {check.name} {check.version}{_because(check)}")
-        if check.output:
-            _say(check.output.rstrip())
+        write(f"{_MARK[check.outcome]:>8}  {check.name} {check.version}{_because(check)}")
         for finding in check.findings:
             if finding.severity != "info":
-                _say(f"          {finding.severity}: {finding.file}: {finding.message}")
+                write(f"          {finding.severity}: {finding.file}: {finding.message}")
 
 
 def refusal(name: str, report: Report) -> ModelError:
@@ -46,5 +44,6 @@ def _because(check: CheckResult) -> str:
     return f": {check.detail}" if check.detail else ""
 
 
-def _say(text: str) -> None:
+def write(text: str) -> None:
+    """Write a line to the log, with every secret masked."""
     sys.stderr.write(f"{mask(text)}\n")
