@@ -1,0 +1,56 @@
+"""Configurations in JSON: which files are some, and reading only those that can matter."""
+
+import json
+import re
+from collections.abc import Iterable
+
+from validators.formats.json_text import MAX_BYTES, BadJsonError, Document, parse
+from validators.formats.source import Source
+
+MAX_FINDINGS = 20  # a file; the first ones say enough
+_HIDDEN_LETTER = re.compile(rb"\\u00[2-7][0-9a-fA-F]")  # an ASCII character spelt as an escape
+_LOADER_CONFIGS = re.compile(
+    r"(config|model_index|modules|chat_template|generation_config|special_tokens_map|.*_config"
+    r"|config_.*|adapter_config|preprocessor_config|tokenizer|.*\.index)\.json"
+)
+
+
+def loader_config(source: Source) -> bool:
+    """Whether loaders read the file by its name, so that it has to be readable."""
+    return _LOADER_CONFIGS.fullmatch(source.base) is not None
+
+
+def json_document(source: Source, words: Iterable[bytes]) -> Document | None:
+    """Parse a JSON file when any of the words may be in it; None when it is not for us.
+
+    Raises:
+        BadJsonError: it should be JSON, and cannot be read.
+    """
+    if not source.base.endswith(".json") and source.base != "config":
+        return None
+    data = source.read(0, MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        _too_large(source, words)
+        return None
+    wide = json.detect_encoding(data) not in ("utf-8", "utf-8-sig")
+    plain = data.lower()
+    if wide or any(word in plain for word in words) or _HIDDEN_LETTER.search(data):
+        return parse(data)
+    return None
+
+
+def _too_large(source: Source, words: Iterable[bytes]) -> None:
+    """Look through what is too long to parse: silence only when no word of interest is in it."""
+    overlap = max(map(len, words), default=0)
+    for offset in range(0, source.size, MAX_BYTES):
+        data = source.read(offset, MAX_BYTES + overlap).lower()
+        if any(word in data for word in words) or _HIDDEN_LETTER.search(data) or b"\0" in data:
+            raise BadJsonError(f"{source.size} bytes of JSON, more than {MAX_BYTES} are not parsed")
+
+
+def text_of(data: bytes) -> str:
+    """Decode text by its byte order mark, else as UTF-8 with what is bad replaced."""
+    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if data.startswith(mark):
+            return data.decode(encoding, "replace")
+    return data.decode("utf-8-sig", "replace")

@@ -1,0 +1,50 @@
+"""TensorFlow operators that reach beyond the numbers: Python, files, network, native code.
+
+Source: https://www.tensorflow.org/api_docs/python/tf/raw_ops, read for TensorFlow 2.20. Restoring
+and saving variables is part of every SavedModel and is left out, as are the tables that read a
+vocabulary from the model's own assets (their paths are judged apart).
+"""
+
+import re
+
+PYTHON = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc"))
+_EXACT = frozenset(
+    (
+        *("ReadFile", "WriteFile", "MatchingFiles", "LookupTableExportToFile"),
+        *("WholeFileReader", "WholeFileReaderV2", "TextLineReader", "TextLineReaderV2"),
+        *("FixedLengthRecordReader", "FixedLengthRecordReaderV2", "TFRecordReader"),
+        *("TFRecordReaderV2", "LMDBReader", "IdentityReader", "IdentityReaderV2"),
+        *("TextLineDataset", "TFRecordDataset", "TFRecordDatasetV2", "CSVDataset", "CSVDatasetV2"),
+        *("FixedLengthRecordDataset", "FixedLengthRecordDatasetV2", "LMDBDataset", "SqlDataset"),
+        *("MatchingFilesDataset", "LoadDataset", "SaveDataset", "SaveDatasetV2", "CacheDataset"),
+        *("CacheDatasetV2", "SnapshotDataset", "SnapshotDatasetV2", "ListSnapshotChunksDataset"),
+        *("SnapshotChunkDataset", "SnapshotDatasetReader", "SnapshotNestedDatasetReader"),
+        *("WriteSummary", "WriteScalarSummary", "WriteImageSummary", "WriteAudioSummary"),
+        *("WriteHistogramSummary", "WriteRawProtoSummary", "WriteGraphSummary", "ImportEvent"),
+        *("CreateSummaryFileWriter", "CreateSummaryDbWriter", "SummaryWriter"),
+        *("LoadLibrary", "LoadOpLibrary", "SaveSlices", "Save", "DistributedSave"),
+        *("RpcCall", "RpcClient", "RpcServer", "RpcServerStart", "RpcServerRegister"),
+        *("RegisterDataset", "RegisterDatasetV2", "DataServiceDataset", "DataServiceDatasetV2"),
+        *("DataServiceDatasetV3", "DataServiceDatasetV4", "BigQueryReader", "BigtableClient"),
+        *("GcsConfigureCredentials", "GcsConfigureBlockCache", "PubSubDataset", "KafkaDataset"),
+        *("RemoteCall", "RemoteFusedGraphExecute", "CustomCall", "XlaCustomCall"),
+        *("XlaCustomCallV2", "TPUCompile", "AudioMicrophone", "Shell", "SystemCommand"),
+    )
+)
+_PREFIXES = re.compile(
+    r"(Experimental|IO|Kafka|BigQuery|Bigtable|PyFunc|EagerPyFunc)(?=[A-Z>:_0-9])"
+)
+_VERSION = re.compile(r"V\d+$")
+
+
+def danger(operator: str) -> str:
+    """Say what an operator can do; empty when nothing beyond computing is known of it."""
+    if operator in PYTHON:
+        return "runs Python code"
+    plain = (
+        _PREFIXES.sub("", operator, count=1) if operator.startswith("Experimental") else operator
+    )
+    exact = {operator, plain, _VERSION.sub("", plain)} & _EXACT
+    if exact or (_PREFIXES.match(operator) and plain == operator):
+        return "reaches files, the network or native code"
+    return ""
