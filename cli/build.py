@@ -101,7 +101,7 @@ def _run_commands(
     results = []
     for command in commands:
         write(f"running {command['name']}")
-        result = run_command(
+        result = run_command(  # noqa: S604 - `shell` is a program here
             command["name"],
             command.get("command") or command["script"],
             on_failure=command.get("onFailure", "abort"),

@@ -1,6 +1,7 @@
 """`prefetch`: what it prints builds, and it downloads only what hides its hash."""
 
 import hashlib
+import base64
 import json
 import subprocess
 from pathlib import Path
@@ -75,8 +76,6 @@ def test_the_small_hash_is_the_one_nix_computes(command, hub: Hub, tmp_path: Pat
     ).stdout.strip()  # fmt: skip
     to_base32 = ["nix-hash", "--type", "sha256", "--to-base32"]
     printed = entry.json["small"]["hash"].removeprefix("sha256-")
-    import base64
-
     ours = subprocess.run(
         [*to_base32, base64.b64decode(printed).hex()], capture_output=True, text=True, check=True
     ).stdout.strip()
