@@ -27,6 +27,7 @@
 { toolchain, ... }:
 let
   inherit (builtins)
+    attrNames
     attrValues
     foldl'
     isAttrs
@@ -37,6 +38,7 @@ let
   types = import ./types;
   text = import ./internal/text.nix;
   readSource = import ./internal/source.nix;
+  readLock = import ./internal/lockfile.nix;
   readIntegrity = import ./internal/integrity.nix;
   localFiles = import ./internal/local.nix;
   fetcher = import ./internal/fetch.nix toolchain;
@@ -44,24 +46,54 @@ let
   wrap = import ./internal/wrappers.nix toolchain;
   arguments = types.record (import ./types/fetchModel.nix);
 
-  # A lock knows its own source, so `source` may be left out beside it.
-  withSource =
-    args: if args ? source || !isAttrs (args.lock or null) then args else args // { source = args.lock.source or { }; };
+  # A lock file becomes the entry of `name`; an entry knows its source, which may then be left out.
+  withEntry =
+    args:
+    if !(args ? lock) then
+      args
+    else
+      let
+        entry = if isAttrs args.lock then args.lock else lockedModel args.lock (args.name or "");
+      in
+      { source = entry.source or { }; } // args // { lock = entry; };
+  lockedModel =
+    file: name:
+    let
+      inherit (readLock file) models;
+    in
+    models.${name} or (errors.refuse "fetchModel" [ (errors.lockName (toString file) name (attrNames models)) ]);
 
   fetchModel =
     given:
     let
-      args = withSource given;
+      args = withEntry given;
       source = readSource args;
       own = removeAttrs args source.taken;
       integrity = readIntegrity { inherit args source; };
       problems =
-        if !isAttrs given then
-          [ (errors.illTyped "argument" "an attribute set" "{ source = …; hash = …; }" given) ]
-        else
-          arguments.check "" own ++ source.problems ++ (if source.problems == [ ] then integrity.problems else [ ]);
+        arguments.check "" own
+        ++ source.problems
+        ++ (if source.problems == [ ] then integrity.problems ++ otherSource args source else [ ]);
     in
-    if problems == [ ] then model { inherit args source integrity; } else errors.refuse "fetchModel" problems;
+    if !isAttrs given then
+      errors.refuse "fetchModel" [
+        (errors.illTyped "argument" "an attribute set" "{ source = …; hash = …; }" given)
+      ]
+    else if problems == [ ] then
+      model { inherit args source integrity; }
+    else
+      errors.refuse "fetchModel" problems;
+
+  # What a lock says of its source must be what the call says.
+  otherSource =
+    args: source:
+    let
+      locked = readSource { source = args.lock.source or { }; };
+    in
+    if (args.lock or { }) ? source && locked.problems == [ ] && locked.reference != source.reference then
+      [ (errors.lockMismatch locked.reference source.reference) ]
+    else
+      [ ];
 
   rawFiles =
     {

@@ -38,6 +38,7 @@ in
   path = pkgs.lib.makeBinPath [
     pkgs.coreutils
     pkgs.findutils
+    pkgs.git
     pkgs.gnugrep
     pkgs.gnused
   ];

@@ -6,9 +6,7 @@
 }:
 let
   inherit (builtins)
-    attrNames
     filter
-    isAttrs
     length
     ;
   errors = import ../errors.nix;
@@ -38,12 +36,7 @@ let
     );
   };
 
-  entry =
-    if isAttrs args.lock then
-      args.lock
-    else
-      (import ./lockfile.nix args.lock).models.${args.name or ""}
-        or (errors.refuse "fetchModel" [ (errors.lockName (toString args.lock) (args.name or "") (attrNames (import ./lockfile.nix args.lock).models)) ]);
+  entry = args.lock;
 in
 if args.impure or false then
   {

@@ -7,4 +7,4 @@ in
 if data.version or null == 1 then
   data
 else
-  errors.refuse "fromLock" [ (errors.lockVersion (data.version or null) (toString path)) ]
+  errors.refuse "readLock" [ (errors.lockVersion (data.version or null) (toString path)) ]
