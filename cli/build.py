@@ -54,7 +54,9 @@ def _items(plan: Plan) -> tuple[Item, ...]:
     root = Path(plan["tree"])
     if root.is_file():
         return (describe(plan["name"], root),)
-    return tuple(describe(path, local) for path, local in walk(root))
+    # A transformation that copied its input brought our own files along.
+    ours = (metadata.FILE, SETUP_HOOK)
+    return tuple(describe(path, local) for path, local in walk(root) if path not in ours)
 
 
 def _item(path: str, file: Mapping[str, Any]) -> Item:
@@ -130,7 +132,7 @@ def _lay_out(plan: Plan, items: tuple[Item, ...], out: Path) -> None:
     source = Source.from_json(plan["source"])
     wanted = plan["huggingface"]
     repo = _repository(source, wanted)
-    if repo is None:
+    if repo is None or plan["plain"]:
         flat.write(out, items)
         return
     revision = plan["revision"] or content_id(items)

@@ -8,14 +8,15 @@ neither (the whole source: the only case that asks upstream for a listing).
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from common.digest import from_sri
 from common.entry import run
-from common.files import RemoteFile, check_path
+from common.errors import NotFoundError
+from common.files import RemoteFile, check_path, select
 from common.progress import Lines
 from common.reference import Source
 from fetchers.base import load
@@ -66,9 +67,25 @@ def _tree(order: Mapping[str, Any], out: Path) -> None:
     def fetch(file: RemoteFile) -> None:
         fetcher.download(source, revision, file, out / file.path, context)
 
-    with ThreadPoolExecutor(order["jobs"]) as pool:
-        for done in [pool.submit(fetch, file) for file in files]:
-            done.result()
+    for group, jobs in _groups(order, files):
+        with ThreadPoolExecutor(jobs) as pool:
+            for done in [pool.submit(fetch, file) for file in group]:
+                done.result()
+
+
+def _groups(
+    order: Mapping[str, Any], files: list[RemoteFile]
+) -> Iterator[tuple[list[RemoteFile], int]]:
+    """Give the files that are fetched side by side, and how many at a time: shards come last."""
+    shards = order["shards"]
+    if shards is None:
+        yield files, order["jobs"]
+        return
+    names = set(select((file.path for file in files), (shards["pattern"],), ()))
+    if not names:
+        raise NotFoundError("no file matches `sharding.pattern`", repr(shards["pattern"]))
+    yield [file for file in files if file.path not in names], order["jobs"]
+    yield [file for file in files if file.path in names], shards["jobs"]
 
 
 if __name__ == "__main__":

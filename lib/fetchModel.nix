@@ -43,6 +43,7 @@ let
   localFiles = import ./internal/local.nix;
   fetcher = import ./internal/fetch.nix toolchain;
   validate = import ./internal/validate.nix toolchain;
+  transform = import ./internal/transform.nix toolchain;
   wrap = import ./internal/wrappers.nix toolchain;
   arguments = types.record (import ./types/fetchModel.nix);
 
@@ -73,6 +74,7 @@ let
       problems =
         arguments.check "" own
         ++ source.problems
+        ++ unavailable args
         ++ (if source.problems == [ ] then integrity.problems ++ otherSource args source else [ ]);
     in
     if !isAttrs given then
@@ -83,6 +85,16 @@ let
       model { inherit args source integrity; }
     else
       errors.refuse "fetchModel" problems;
+
+  # What the specification has and this version does not.
+  unavailable =
+    args:
+    if (args.quantize or { }).enable or false == true then
+      [
+        (errors.notHere "quantize.enable" "this version brings no quantizer" "run one as a step of your own: transform.steps = [ { name = \"…\"; command = \"… $src $out\"; } ];")
+      ]
+    else
+      [ ];
 
   # What a lock says of its source must be what the call says.
   otherSource =
@@ -164,16 +176,33 @@ let
         { ${text.variable name} = "@out@"; }
         // (if args.integration.huggingface.enable or false then huggingface // { HF_HOME = "@out@"; } else { })
         // (args.integration.environment or { });
-      drv = validate {
-        inherit
-          name
-          args
-          source
-          integrity
-          raw
-          variables
-          ;
-      };
+      validated =
+        more:
+        validate (
+          {
+            inherit
+              name
+              args
+              source
+              integrity
+              raw
+              variables
+              ;
+          }
+          // more
+        );
+      steps = args.transform.steps or [ ];
+      # What a transformation made is validated like what came from upstream.
+      drv =
+        if steps == [ ] then
+          validated { }
+        else
+          validated {
+            raw = {
+              files = null;
+              tree = transform steps (validated { plain = true; });
+            };
+          };
       env =
         huggingface
         // {

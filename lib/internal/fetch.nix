@@ -49,7 +49,15 @@ let
     inherit revision;
     source = source.spec;
     stall = args.download.stallTimeout or 60;
-    jobs = sharding.parallelDownloads or 4;
+    jobs = 4;
+    shards =
+      if sharding.enable or false then
+        {
+          pattern = sharding.pattern or "*-of-*";
+          jobs = sharding.parallelDownloads or 4;
+        }
+      else
+        null;
     retries = {
       times = failure.maxRetries or 5;
       delay = failure.retryDelay or 1;

@@ -22,12 +22,14 @@ in
   integrity,
   raw,
   variables,
+  # Whether to lay out a plain directory, as the input of a transformation.
+  plain ? false,
 }:
 let
   provenance = args.provenance or { };
   timed = provenance.recordTimestamp or false;
   plan = {
-    inherit name variables;
+    inherit name plain variables;
     inherit (raw) files tree;
     inherit (toolchain) shell tools;
     source = source.spec;
