@@ -44,14 +44,15 @@ def test_a_step_with_a_wrong_hash_shows_the_right_one(nix: Nix, hub: Hub) -> Non
 
 
 def test_what_a_step_makes_is_scanned(nix: Nix, hub: Hub) -> None:
-    step = r"""{ name = "one"; command = "mkdir $out; printf 'cos\nsystem\n(S\"true\"\ntR.' > $out/x"; }"""
+    evil = r"mkdir $out; printf 'cos\nsystem\n(S\"true\"\ntR.' > $out/x"
+    step = f'{{ name = "one"; command = "{evil}"; }}'
     log = nix.build_fails(model(step), HF_ENDPOINT=hub.endpoint)
     assert "os.system" in log
 
 
 def test_quantize_says_what_to_do_instead(nix: Nix) -> None:
     error = nix.eval_fails(
-        '(lib.fetchModel { source = "hf:a/b"; hash = lib.fakeHash; quantize.enable = true; }).drvPath'
+        '(lib.fetchModel { source = "hf:a/b"; hash = lib.fakeHash; quantize.enable = true; }).name'
     )
     assert "`quantize.enable` cannot be used here" in error
     assert "transform.steps" in error
