@@ -11,9 +11,11 @@ from pathlib import Path
 from cli.console import Console
 from cli.locked import LockedFile
 from common.digest import nar_sha256
-from common.errors import DiskError
+from common.errors import DiskError, UsageError
 from common.files import LARGE_BYTES, RemoteFile
 from common.progress import Progress, Silent, show_bytes
+from common.reference import Source
+from fetchers import local
 from fetchers.base import Digests, Snapshot, load
 from fetchers.context import Context
 
@@ -58,8 +60,10 @@ def hash_tree(snapshot: Snapshot, console: Console) -> str:
     """Download every file and give the NAR hash (hex) of the whole tree.
 
     Raises:
-        AuthError, TransferError, IntegrityError, DiskError.
+        AuthError, TransferError, IntegrityError, DiskError; UsageError for a local source with globs.
     """
+    if snapshot.source.type == "local":
+        return _local_tree(snapshot.source)
     total = sum(file.size or 0 for file in snapshot.files)
     console.note(f"downloading all {show_bytes(total)} to hash the whole tree")
     with _temporary(total) as folder:
@@ -70,6 +74,13 @@ def hash_tree(snapshot: Snapshot, console: Console) -> str:
             if file.large:
                 fetch.into(file, folder / "tree" / file.path)
         return nar_sha256(folder / "tree")
+
+
+def _local_tree(source: Source) -> str:
+    if {"files", "exclude"} & set(source.attrs):
+        what = "one hash stands for a whole directory, before Nix could choose among its files"
+        raise UsageError(what, None, "--tree-hash alone, or the globs alone")
+    return nar_sha256(local.root_of(source))
 
 
 def _peak(alone: Iterable[RemoteFile], together: Iterable[RemoteFile]) -> int:
