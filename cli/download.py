@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from cli.console import Console
+from cli.console import Console, count
 from cli.locked import LockedFile
 from common.digest import nar_sha256
 from common.errors import DiskError, UsageError
@@ -43,7 +43,8 @@ def hash_files(
         return {}, None
     total = sum(file.size or 0 for file in files)
     console.note(
-        f"downloading {show_bytes(total)} in {len(files)} files whose sha256 is published nowhere"
+        f"downloading {show_bytes(total)} in {count(len(files), 'file')} whose sha256 is published "
+        "nowhere"
     )
     alone = [file for file in files if file.large or file.size is None]
     together = [file for file in files if file not in alone]
@@ -126,7 +127,7 @@ class _Fetch:
         """Download small files side by side into the tree."""
         if not files:
             return {}
-        progress = _OneBar(self._context.progress, f"{len(files)} small files", files)
+        progress = _OneBar(self._context.progress, count(len(files), "small file"), files)
         pool = ThreadPoolExecutor(JOBS)
         try:
             waiting = [

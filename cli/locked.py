@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from cli.console import count
 from cli.parser import did_you_mean
 from common.digest import from_sri, to_sri
 from common.errors import ModelError, UsageError
@@ -74,7 +75,7 @@ class Entry:
 
     def describe(self) -> str:
         """Say in a line what is locked."""
-        size = f"{len(self.files)} file{'s' * (len(self.files) != 1)}, {show_bytes(self.size)}"
+        size = f"{count(len(self.files), 'file')}, {show_bytes(self.size)}"
         at = f" at {self.revision}" if self.revision else ""
         return f"{show_reference(self.source)}{at} ({size})"
 

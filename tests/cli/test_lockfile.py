@@ -103,9 +103,7 @@ def test_a_lock_file_that_is_a_directory(command) -> None:
 _HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
 _FILES = st.dictionaries(
     st.text("abc.-ü ${}\"'", min_size=1, max_size=8).filter(lambda p: p not in (".", "..")),
-    st.builds(
-        LockedFile, _HEX, st.integers(0, 1 << 60), st.booleans(), st.none() | st.just("v1")
-    ),
+    st.builds(LockedFile, _HEX, st.integers(0, 1 << 60), st.booleans(), st.none() | st.just("v1")),
     max_size=4,
 )
 _ENTRIES = st.builds(

@@ -15,7 +15,23 @@ TRICKY = [
     "${x}", "$${x}", "$$${x}", "$", "\\${x}", "''", "'''", '"', "\\", "\\\\n", "a\nb\r\tc", "''${x}",
     "#", "/*", "é€😀", "", " ", "\x7f", "{}", "<nixpkgs>", "http://a.b/c?d=${e}",
 ]  # fmt: skip
-NAMES = ["a", "a-b", "a.b", "a'", "1a", "if", "or", "${x}", "a b", '"', "", "inherit", "é", "_", "-a"]
+NAMES = [
+    "a",
+    "a-b",
+    "a.b",
+    "a'",
+    "1a",
+    "if",
+    "or",
+    "${x}",
+    "a b",
+    '"',
+    "",
+    "inherit",
+    "é",
+    "_",
+    "-a",
+]
 
 
 def by_nix(text: str, folder: Path) -> Any:

@@ -64,7 +64,7 @@ def test_list_before_and_after_the_build(locked) -> None:
     out = build(locked)
     facts = locked.ok("list", "--json").json["tiny"]
     assert facts["built"] == str(out)
-    assert facts["verdict"] == "passed with 1 warnings (safe-only)"
+    assert facts["verdict"] == "passed with 1 warning (safe-only)"
     assert facts["totalSize"] == sum(map(len, FILES.values()))
     assert str(out) in locked.ok("list").out
 
@@ -112,7 +112,7 @@ def test_info_of_a_built_model(command) -> None:
     assert facts["findings"] == ["config.json: an odd key"]
     assert set(facts["files"]) == set(FILES)
     text = command.ok("info", out).out
-    assert "verdict:     passed with 1 warnings (safe-only)\n" in text
+    assert "verdict:     passed with 1 warning (safe-only)\n" in text
 
 
 def test_info_of_a_directory(command) -> None:
@@ -124,14 +124,12 @@ def test_info_of_a_directory(command) -> None:
 
 def test_verify_of_a_built_model(command) -> None:
     out = build(command)
-    assert command.ok("verify", out).out == f"{out}: 3 files (2.0 MiB) are what was pinned\n"
+    assert command.ok("verify", out).out == f"{out}: 3 files (2.0 MiB) as pinned\n"
     (out / "config.json").resolve().write_bytes(b"[]")
     result = command("verify", out)
     assert result.status == 1
-    assert result.out == (
-        f"config.json\n  expected  {sri(b'{}')}\n  actual    {sri(b'[]')}\n"
-    )
-    assert "error: 1 of 3 files are not what was pinned, got config.json\ntry: " in result.err
+    assert result.out == (f"config.json\n  expected  {sri(b'{}')}\n  actual    {sri(b'[]')}\n")
+    assert "error: 1 of 3 files not as pinned, got config.json\ntry: " in result.err
 
 
 def test_verify_of_a_locked_model(locked) -> None:

@@ -17,9 +17,7 @@ from tests.hub import Hub, Repo
 
 
 def verbs(parser: Parser) -> list[list[str]]:
-    return [
-        [name, *rest] for name, verb in parser.verbs.items() for rest in [[], *verbs(verb)]
-    ]
+    return [[name, *rest] for name, verb in parser.verbs.items() for rest in [[], *verbs(verb)]]
 
 
 @pytest.mark.parametrize("words", verbs(build_parser()), ids=" ".join)
@@ -114,7 +112,7 @@ def test_progress_and_notes_never_mix_with_the_answer(command, hub: Hub) -> None
     hub.put(Repo("org/a", files={"x": b"x"}))
     result = command.ok("prefetch", "hf:org/a", "--format", "lock")
     assert result.json["files"]["x"]["size"] == 1
-    assert "1 small files: 1 B of 1 B (100 %)" in result.err
+    assert "1 small file: 1 B of 1 B (100 %)" in result.err
 
 
 def test_names_cannot_steer_the_terminal(command) -> None:
