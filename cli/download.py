@@ -61,7 +61,8 @@ def hash_tree(snapshot: Snapshot, console: Console) -> str:
     """Download every file and give the NAR hash (hex) of the whole tree.
 
     Raises:
-        AuthError, TransferError, IntegrityError, DiskError; UsageError for a local source with globs.
+        AuthError, TransferError, IntegrityError, DiskError; UsageError for a local source that
+        has globs.
     """
     if snapshot.source.type == "local":
         return _local_tree(snapshot.source)

@@ -22,6 +22,7 @@ ENTRY = {
     "small": {"hash": SHA256},
     "files": {"config.json": {"sha256": SHA256, "size": 2}},
 }
+FILE = '.files."config.json"'
 CONFLICT = '{\n<<<<<<< HEAD\n  "version": 1\n=======\n  "version": 1,\n>>>>>>> other\n}\n'
 
 
@@ -44,31 +45,51 @@ BROKEN = {
     "newer": ('{"version": 2, "models": {}}', "has no version that this program reads"),
     "boolean": ('{"version": true, "models": {}}', "got True"),
     "no models": ('{"version": 1}', "has no `models`"),
-    "name": ('{"version": 1, "models": {"a/b": {}}}', "this is no name for a model, got 'a/b'"),
-    "no entry": ('{"version": 1, "models": {"a": 3}}', "`models.a` of the lock file should be an object, got 3"),
-    "misspelt": (with_entry(revison="x"), "`models.a.revison` of the lock file should be no such key; did you mean 'revision'?"),
-    "revision": (with_entry(revision=3), "`models.a.revision` of the lock file should be a text, got 3"),
-    "source": (with_entry(source={"hugingface": {}}), "`models.a.source` of the lock file should be a source"),
-    "sources": (with_entry(source={}), "a source names exactly one type"),
-    "attrs": (with_entry(source={"huggingface": 1}), "`models.a.source.huggingface` of the lock file should be an object, got 1"),
-    "time": (with_entry(lockedAt="today"), "`models.a.lockedAt` of the lock file should be a time such as 2026-11-20T12:00:00Z, got 'today'"),
-    "small": (with_entry(small={"hash": "x"}), "`models.a.small.hash` of the lock file should be sha256-<44 base64 digits>, got 'x'"),
-    "files": (with_entry(files=[]), "`models.a.files` of the lock file should be an object, got []"),
-    "path": (with_entry(files={"../x": {}}), "should be a path inside the model, got '../x'"),
-    "sha512": (with_file(sha256="sha512-abc"), '`models.a.files."config.json".sha256` of the lock file'),
-    "size": (with_file(size=-1), '`models.a.files."config.json".size` of the lock file should be a number of bytes, got -1'),
-    "flag": (with_file(large="yes"), '`models.a.files."config.json".large` of the lock file should be a boolean'),
-}  # fmt: skip
+}
+# What is wrong with an entry: the key that is named, and what should be there.
+ILL_TYPED = {
+    "no entry": ('{"version": 1, "models": {"a": 3}}', "", "an object, got 3"),
+    "misspelt": (with_entry(revison=""), ".revison", "no such key; did you mean 'revision'?"),
+    "revision": (with_entry(revision=3), ".revision", "a text, got 3"),
+    "source": (with_entry(source={"hugingface": {}}), ".source", "a source, got 'unknown source"),
+    "sources": (with_entry(source={}), ".source", "a source, got 'a source names exactly one"),
+    "attrs": (with_entry(source={"s3": 1}), ".source.s3", "an object, got 1"),
+    "time": (with_entry(lockedAt="now"), ".lockedAt", "a time such as 2026-11-20T12:00:00Z, got"),
+    "small": (with_entry(small={"hash": "x"}), ".small.hash", "sha256-<44 base64 digits>, got 'x'"),
+    "files": (with_entry(files=[]), ".files", "an object, got []"),
+    "path": (with_entry(files={"../x": {}}), '.files."../x"', "a path inside the model"),
+    "sha512": (with_file(sha256="sha512-a"), f"{FILE}.sha256", "sha256-<44 base64 digits>"),
+    "size": (with_file(size=-1), f"{FILE}.size", "a number of bytes, got -1"),
+    "flag": (with_file(large="yes"), f"{FILE}.large", "a boolean, got 'yes'"),
+}
+
+
+def read_broken(command: Any, content: str | bytes) -> str:
+    command.lock.write_bytes(content if isinstance(content, bytes) else content.encode())
+    result = command("lock", "list")
+    assert (result.status, result.out) == (1, "")
+    assert "\ntry: " in result.err
+    return result.err
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_lock_file(command, name: str) -> None:
     content, text = BROKEN[name]
-    command.lock.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert text in read_broken(command, content)
+
+
+@pytest.mark.parametrize("name", ILL_TYPED)
+def test_an_ill_typed_entry_names_its_key(command, name: str) -> None:
+    content, key, expected = ILL_TYPED[name]
+    text = f"error: `models.a{key}` of the lock file should be {expected}"
+    assert text in read_broken(command, content)
+
+
+def test_a_name_that_is_none(command) -> None:
+    command.lock.write_text('{"version": 1, "models": {"a/b": {}}}')
     result = command("lock", "list")
-    assert (result.status, result.out) == (2 if name == "name" else 1, "")
-    assert text in result.err
-    assert "\ntry: " in result.err
+    assert result.status == 2
+    assert "error: this is no name for a model, got 'a/b'\ntry: a-b" in result.err
 
 
 def test_a_broken_lock_file_is_never_written_over(command) -> None:
@@ -130,7 +151,13 @@ def test_what_is_written_reads_back_the_same(
 
 def test_nothing_is_written_when_the_block_fails(tmp_path: Path) -> None:
     path = tmp_path / "models.lock.json"
-    with pytest.raises(ModelError), edit(path) as entries:
-        entries["a"] = Entry(Source("local", {"path": "/x"}), "", "2026-11-20T12:00:00Z", None, {})
-        raise ModelError("stop")
+
+    def fail() -> None:
+        with edit(path) as entries:
+            time = ENTRY["lockedAt"]
+            entries["a"] = Entry(Source("local", {"path": "/x"}), "", time, None, {})
+            raise ModelError("stop")
+
+    with pytest.raises(ModelError, match="stop"):
+        fail()
     assert not list(tmp_path.iterdir())

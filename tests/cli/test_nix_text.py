@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from cli.nix_text import Raw, to_nix
 
 TRICKY = [
-    "${x}", "$${x}", "$$${x}", "$", "\\${x}", "''", "'''", '"', "\\", "\\\\n", "a\nb\r\tc", "''${x}",
-    "#", "/*", "é€😀", "", " ", "\x7f", "{}", "<nixpkgs>", "http://a.b/c?d=${e}",
+    "${x}", "$${x}", "$$${x}", "$", "\\${x}", "''", "'''", '"', "\\", "\\\\n", "a\nb\r\tc",
+    "''${x}", "#", "/*", "é€😀", "", " ", "\x7f", "{}", "<nixpkgs>", "http://a.b/c?d=${e}",
 ]  # fmt: skip
 NAMES = [
     "a",
@@ -44,7 +44,7 @@ def by_nix(text: str, folder: Path) -> Any:
 
 @pytest.mark.nix
 def test_tricky_texts_and_names(tmp_path: Path) -> None:
-    value = {name: TRICKY for name in NAMES} | {
+    value = dict.fromkeys(NAMES, TRICKY) | {
         "nested": {"empty": {}, "none": [], "null": None, "yes": True, "no": False},
         "numbers": [0, -1, 107374182400],
         "lists": [["one"], [["two", 3]], [{}]],

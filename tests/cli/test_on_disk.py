@@ -162,7 +162,7 @@ def test_verify_of_a_directory_against_the_lock(locked) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{}", "[]", '{"schemaVersion": 1, "files": [{"path": "x"}]}', '{"schemaVersion": 1, "files": 3}'],
+    ["", "{}", "[]", '{"schemaVersion": 1, "files": [{}]}', '{"schemaVersion": 1, "files": 3}'],
 )  # fmt: skip
 def test_metadata_that_is_broken(command, content: str) -> None:
     (command.folder / metadata.FILE).write_text(content)

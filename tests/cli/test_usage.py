@@ -39,7 +39,7 @@ def test_version(command) -> None:
         ("lock", "expected a verb, got none\ntry: nix-ai-model lock --help"),
         ("lock ad x y", "expected a verb, got 'ad'; did you mean 'add'?"),
         ("prefetch", "the following arguments are required: REF\ntry: nix-ai-model prefetch"),
-        ("prefetch hf:a/b --tree-hsh", "unknown option, got '--tree-hsh'; did you mean '--tree-hash'?"),
+        ("prefetch hf:a/b --tre-hash", "unknown option, got '--tre-hash'; did you mean '--tree-h"),
         ("prefetch hf:a/b --revison=v1", "got '--revison'; did you mean '--revision'?"),
         ("prefetch hf:a/b c", "one argument too many, got 'c'\ntry: nix-ai-model prefetch --help"),
         ("prefetch hf:a/b --format toml", "invalid choice: 'toml'"),
