@@ -44,14 +44,14 @@ BROKEN = {
     "list": ("[]", "has no version that this program reads, which is 1, got None"),
     "newer": ('{"version": 2, "models": {}}', "has no version that this program reads"),
     "boolean": ('{"version": true, "models": {}}', "got True"),
+    "misspelt": (with_entry(revison=""), "got `models.a.revison`; did you mean 'revision'?"),
     "no models": ('{"version": 1}', "has no `models`"),
 }
 # What is wrong with an entry: the key that is named, and what should be there.
 ILL_TYPED = {
     "no entry": ('{"version": 1, "models": {"a": 3}}', "", "an object, got 3"),
-    "misspelt": (with_entry(revison=""), ".revison", "no such key; did you mean 'revision'?"),
     "revision": (with_entry(revision=3), ".revision", "a text, got 3"),
-    "source": (with_entry(source={"hugingface": {}}), ".source", "a source, got 'unknown source"),
+    "source": (with_entry(source={"hugingface": {}}), ".source", "a source, got \"unknown source"),
     "sources": (with_entry(source={}), ".source", "a source, got 'a source names exactly one"),
     "attrs": (with_entry(source={"s3": 1}), ".source.s3", "an object, got 1"),
     "time": (with_entry(lockedAt="now"), ".lockedAt", "a time such as 2026-11-20T12:00:00Z, got"),

@@ -20,6 +20,7 @@ class Evil:
 
 
 EVIL = pickle.dumps(Evil())
+BLOB = "a" * 40
 CLEAN = pickle.dumps({"lr": 0.1})
 
 
@@ -104,11 +105,13 @@ def test_a_cache_entry_is_reached_by_its_names(tmp_path: Path) -> None:
     (entry / "blobs").mkdir(parents=True)
     (entry / "refs").mkdir()
     (entry / "snapshots" / "c1").mkdir(parents=True)
-    (entry / "blobs" / "aa").write_text("{}")
-    (entry / "blobs" / "left-over").write_text("no name leads here")
+    (entry / "blobs" / BLOB).write_text("{}")
+    (entry / "blobs" / ("b" * 64)).write_text("no name leads here")
+    (entry / "blobs" / "modeling.py").write_text("print()")
     (entry / "refs" / "main").write_text("c1")
-    (entry / "snapshots" / "c1" / "config.json").symlink_to("../../blobs/aa")
-    found = ["blobs/left-over", "refs/main", "snapshots/c1/config.json"]
+    (entry / "snapshots" / "c1" / "config.json").symlink_to(f"../../blobs/{BLOB}")
+    (entry / "notes.txt").symlink_to("blobs/modeling.py")
+    found = ["blobs/" + "b" * 64, "blobs/modeling.py", "notes.txt", "refs/main", "snapshots/c1/config.json"]
     assert sorted(reach(entry)) == found
 
 
