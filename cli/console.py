@@ -50,6 +50,11 @@ def _progress() -> Progress:
     return Bars()
 
 
+def count(number: int, noun: str) -> str:
+    """Write a number of things."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def table(rows: list[list[str]], indent: str = "") -> str:
     """Align rows of cells in columns two spaces apart."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from cli.console import Console
+from cli.console import Console, count
 from cli.locked import LockedFile
 from common.digest import nar_sha256
-from common.errors import DiskError
+from common.errors import DiskError, UsageError
 from common.files import LARGE_BYTES, RemoteFile
 from common.progress import Progress, Silent, show_bytes
+from common.reference import Source
+from fetchers import local
 from fetchers.base import Digests, Snapshot, load
 from fetchers.context import Context
 
@@ -41,7 +43,8 @@ def hash_files(
         return {}, None
     total = sum(file.size or 0 for file in files)
     console.note(
-        f"downloading {show_bytes(total)} in {len(files)} files whose sha256 is published nowhere"
+        f"downloading {show_bytes(total)} in {count(len(files), 'file')} whose sha256 is published "
+        "nowhere"
     )
     alone = [file for file in files if file.large or file.size is None]
     together = [file for file in files if file not in alone]
@@ -58,8 +61,11 @@ def hash_tree(snapshot: Snapshot, console: Console) -> str:
     """Download every file and give the NAR hash (hex) of the whole tree.
 
     Raises:
-        AuthError, TransferError, IntegrityError, DiskError.
+        AuthError, TransferError, IntegrityError, DiskError; UsageError for a local source that
+        has globs.
     """
+    if snapshot.source.type == "local":
+        return _local_tree(snapshot.source)
     total = sum(file.size or 0 for file in snapshot.files)
     console.note(f"downloading all {show_bytes(total)} to hash the whole tree")
     with _temporary(total) as folder:
@@ -70,6 +76,13 @@ def hash_tree(snapshot: Snapshot, console: Console) -> str:
             if file.large:
                 fetch.into(file, folder / "tree" / file.path)
         return nar_sha256(folder / "tree")
+
+
+def _local_tree(source: Source) -> str:
+    if {"files", "exclude"} & set(source.attrs):
+        what = "one hash stands for a whole directory, before Nix could choose among its files"
+        raise UsageError(what, None, "--tree-hash alone, or the globs alone")
+    return nar_sha256(local.root_of(source))
 
 
 def _peak(alone: Iterable[RemoteFile], together: Iterable[RemoteFile]) -> int:
@@ -115,7 +128,7 @@ class _Fetch:
         """Download small files side by side into the tree."""
         if not files:
             return {}
-        progress = _OneBar(self._context.progress, f"{len(files)} small files", files)
+        progress = _OneBar(self._context.progress, count(len(files), "small file"), files)
         pool = ThreadPoolExecutor(JOBS)
         try:
             waiting = [

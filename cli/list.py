@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from cli.console import Console, table
+from cli.console import Console, count, table
 from cli.locked import Entry
 from cli.lockfile import add_lock_file, read
 from cli.on_disk import Found, built
@@ -68,5 +68,5 @@ def verdict(found: Found) -> str:
     """Say in a few words what validation said of a built model."""
     meta = found.meta or {}
     warnings = sum(finding["severity"] != "info" for finding in meta.get("findings", ()))
-    outcome = f"passed with {warnings} warnings" if warnings else "passed"
+    outcome = f"passed with {count(warnings, 'warning')}" if warnings else "passed"
     return f"{outcome} ({meta.get('policy', 'unknown policy')})"

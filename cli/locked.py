@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from cli.console import count
 from cli.parser import did_you_mean
 from common.digest import from_sri, to_sri
 from common.errors import ModelError, UsageError
@@ -17,6 +18,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
 _NOT_A_NAME_CHARACTER = re.compile(r"[^A-Za-z0-9._+-]+")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _ENTRY_KEYS = {"source", "revision", "lockedAt", "small", "files"}
+_REMEDY = "git checkout -- models.lock.json, or lock the model anew: nix-ai-model lock add"
 _FILE_KEYS = {"sha256", "size", "large", "pin"}
 T = TypeVar("T")
 
@@ -74,7 +76,7 @@ class Entry:
 
     def describe(self) -> str:
         """Say in a line what is locked."""
-        size = f"{len(self.files)} file{'s' * (len(self.files) != 1)}, {show_bytes(self.size)}"
+        size = f"{count(len(self.files), 'file')}, {show_bytes(self.size)}"
         at = f" at {self.revision}" if self.revision else ""
         return f"{show_reference(self.source)}{at} ({size})"
 
@@ -179,7 +181,8 @@ def _check_keys(where: str, data: Any, known: set[str]) -> None:
     if not isinstance(data, dict):
         raise _bad(where, "an object", data)
     for key in sorted(set(data) - known):
-        raise _bad(f"{where}.{key}", "no such key" + did_you_mean(key, known), data[key])
+        what = "the lock file has a key that means nothing"
+        raise ModelError(what, f"`{where}.{key}`{did_you_mean(key, known)}", _REMEDY)
 
 
 def _typed(where: str, data: dict[str, Any], key: str, kind: type[T]) -> T:
@@ -196,5 +199,5 @@ def _bad(where: str, expected: str, got: Any) -> ModelError:
     return ModelError(
         f"`{where}` of the lock file should be {expected}",
         repr(got),
-        "git checkout -- models.lock.json, or lock the model anew with: nix-ai-model lock add",
+        _REMEDY,
     )

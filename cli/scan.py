@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cli.console import Console, table
+from cli.console import Console, count, table
 from cli.format_name import format_name
 from cli.parser import Parser
 from cli.targets import reach
-from common.errors import NotFoundError, UnsafeError
+from common.errors import ModelError, NotFoundError, UnsafeError
 from common.findings import Finding, Report
 from common.progress import show_bytes
 from validators.base import POLICIES, Model, ModelFile
@@ -52,6 +52,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         if not files:
             raise NotFoundError("there is no file to scan", str(path))
         report = _scan(path, files, arguments.policy)
+        if arguments.policy != "off" and all(c.outcome == "skipped" for c in report.checks):
+            raise ModelError("no check could run, so nothing is known", None, "scripts/setup")
         answers.append(_facts(path, files, report))
         if report.refused:
             refused.append(path)
@@ -142,7 +144,7 @@ def _text(path: Path, files: Mapping[str, Path], report: Report) -> str:
     ]
     total = show_bytes(sum(local.stat().st_size for local in files.values()))
     clean = len(set(files) - set(found))
-    head = f"{path}: {len(files)} files ({total}), {clean} of them without a finding"
+    head = f"{path}: {count(len(files), 'file')} ({total}), {clean} without a finding"
     checks = ", ".join(f"{check.name} {check.outcome}" for check in report.checks) or "none"
     shown = (
         [table([["FILE", "FORMAT", "VERDICT", "WHY", "WHAT TO DO"], *rows], "  ")] if rows else []

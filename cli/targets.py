@@ -1,11 +1,13 @@
 """What `scan` looks at: every file that can be reached from a path, each under its best name."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from common.errors import NotFoundError
 
-_BLOBS = "blobs"  # directory of a cache entry whose files are named by their hashes
+# In a cache entry. Any other name may itself be what a check goes by, such as modeling.py.
+_BLOB = re.compile(r"(.*/)?blobs/[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 def reach(root: Path) -> dict[str, Path]:
@@ -25,16 +27,12 @@ def reach(root: Path) -> dict[str, Path]:
     for path, local in _walk(root, "", {root.resolve()}):
         key = (local.resolve(), local.name)
         best[key] = min(best.get(key, path), path, key=lambda known: (known.count("/"), known))
-    named = {target for target, name in best if target.name != name or target.parent.name != _BLOBS}
+    named = {target for (target, _), path in best.items() if not _BLOB.fullmatch(path)}
     return {
         path: root / path
-        for (target, name), path in sorted(best.items(), key=lambda item: item[1])
-        if target not in named or not _is_blob(path)
+        for (target, _), path in sorted(best.items(), key=lambda item: item[1])
+        if target not in named or not _BLOB.fullmatch(path)
     }
-
-
-def _is_blob(path: str) -> bool:
-    return _BLOBS in path.split("/")[:-1]
 
 
 def _walk(folder: Path, prefix: str, seen: set[Path]) -> Iterator[tuple[str, Path]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cli.console import Console, clean
+from cli.console import Console, clean, count
 from cli.lockfile import add_lock_file, pick, read
 from cli.on_disk import built, fetched, identify
 from cli.parser import PROGRAM, Parser
@@ -53,12 +53,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if extra:
         console.note(f"note: not compared, as nothing is known of them: {', '.join(extra)}")
     if bad:
-        what = f"{len(bad)} of {len(results)} files are not what was pinned"
+        what = f"{len(bad)} of {count(len(results), 'file')} not as pinned"
         remedy = "nix-store --verify-path PATH, then nix-store --repair-path PATH as root"
         raise IntegrityError(what, ", ".join(result["path"] for result in bad[:5]), remedy)
     if not arguments.json:
         size = show_bytes(sum(size for _, size in expected.values()))
-        console.answer(f"{arguments.target}: {len(results)} files ({size}) are what was pinned")
+        console.answer(f"{arguments.target}: {count(len(results), 'file')} ({size}) as pinned")
     return 0
 
 

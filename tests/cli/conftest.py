@@ -1,4 +1,4 @@
-"""The command as users run it: the launcher, a directory of its own, a clean environment."""
+"""The command as users run it: the launcher, in a directory and an environment of its own."""
 
 import json
 import os

@@ -1,5 +1,6 @@
 """`prefetch`: what it prints builds, and it downloads only what hides its hash."""
 
+import base64
 import hashlib
 import base64
 import json
