@@ -80,9 +80,7 @@ def test_removal_leaves_no_trace_but_the_memory(place: Place, who: int | None) -
 
 
 @pytest.mark.parametrize("kind", ["file", "directory", "link"])
-def test_what_others_made_is_in_the_way_and_stays(
-    place: Place, who: int | None, kind: str
-) -> None:
+def test_what_others_made_is_in_the_way_and_stays(place: Place, who: int | None, kind: str) -> None:
     place.hub.mkdir(parents=True)
     foreign = place.hub / "b"
     if kind == "file":
@@ -106,9 +104,7 @@ def test_what_others_made_is_in_the_way_and_stays(
     assert place.names() == ["a", "b", "c"], "the others are linked all the same"
 
 
-def test_a_link_that_somebody_changed_is_theirs_from_then_on(
-    place: Place, who: int | None
-) -> None:
+def test_a_link_that_somebody_changed_is_theirs_from_then_on(place: Place, who: int | None) -> None:
     linked(place.manifest(place.link("a"), place.link("b")), user=who)
     (place.hub / "a").unlink()
     (place.hub / "a").write_text("now mine")
