@@ -12,9 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from validators.commands import run_command
-from validators.runner import run_checks
-
 from cli.report import refusal, say_report, write
 from common.digest import from_sri
 from common.entry import run
@@ -22,9 +19,11 @@ from common.errors import ModelError
 from common.files import select, walk
 from common.findings import CheckResult, Report
 from common.reference import Source
-from layouts import flat, huggingface, metadata
+from layouts import completeness, flat, huggingface, metadata
 from layouts.place import Item, content_id, describe
 from validators.base import Model, ModelFile
+from validators.commands import run_command
+from validators.runner import run_checks
 
 Plan = Mapping[str, Any]
 SETUP_HOOK = "nix-support/setup-hook"  # what stdenv sources in a shell that has the model
@@ -132,6 +131,8 @@ def _lay_out(plan: Plan, items: tuple[Item, ...], out: Path) -> None:
     source = Source.from_json(plan["source"])
     wanted = plan["huggingface"]
     repo = _repository(source, wanted)
+    if wanted["validateCompleteness"]:
+        completeness.check(items)
     if repo is None or plan["plain"]:
         flat.write(out, items)
         return
