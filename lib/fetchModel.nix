@@ -31,6 +31,7 @@ let
     foldl'
     mapAttrs
     replaceStrings
+    unsafeDiscardStringContext
     ;
   errors = import ./errors.nix;
   text = import ./internal/text.nix;
@@ -123,7 +124,7 @@ let
         lib.wrapProgram {
           inherit program;
           models = [ this ];
-          name = "${baseNameOf program}-with-${name}";
+          name = "${baseNameOf (unsafeDiscardStringContext program)}-with-${name}";
           environment = env;
         };
       this =

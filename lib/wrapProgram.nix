@@ -15,10 +15,13 @@
   `environment`
   : more variables to set.
 
+  `arguments`
+  : words that come before those of whoever runs it.
+
   # Type
 
   ```
-  wrapProgram :: { program, models, name ?, environment ? } -> Derivation
+  wrapProgram :: { program, models, name ?, environment ?, arguments ? } -> Derivation
   ```
 
   # Examples
@@ -31,8 +34,9 @@
 {
   program,
   models,
-  name ? baseNameOf program,
+  name ? baseNameOf (builtins.unsafeDiscardStringContext program),
   environment ? { },
+  arguments ? [ ],
 }:
 let
   text = import ./internal/text.nix;
@@ -48,7 +52,7 @@ import ./internal/script.nix toolchain {
     fetches
     ++ [
       (text.shell (together // environment))
-      "exec ${text.shellWord program} \"$@\"\n"
+      "exec ${concatStringsSep " " (map text.shellWord ([ program ] ++ arguments))} \"$@\"\n"
     ]
   );
 }
