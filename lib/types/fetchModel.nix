@@ -159,6 +159,20 @@ in
     ignoreFiles = listOf text;
     # Licence identifiers that are accepted; anything else is refused.
     allowedLicenses = listOf text;
+    # The OpenSSF signature that the model ships, and whose it must be.
+    signature = record {
+      # Path of the signature in the model, `model.sig` by default.
+      file = text;
+      # PEM file of an elliptic curve key.
+      publicKey = pathLike;
+      # PEM files of a certificate chain.
+      certificates = listOf pathLike;
+      # E-mail or URI of who signed, and who vouches for it.
+      identity = text;
+      issuer = text;
+      # JSON file of the Sigstore instance to trust; a build cannot ask the public one.
+      trustRoot = pathLike;
+    };
     maskSecretsInLogs = bool;
     isolateCredentialsFromHooks = bool;
     requiredScopes = listOf text;
