@@ -104,11 +104,7 @@ def _read_meta(path: Path) -> Mapping[str, Any]:
 
 def _cache_entry(entry: Path, commit: str) -> Found:
     kinds, repo = _CACHE_ENTRY.fullmatch(entry.name).groups()  # type: ignore[union-attr]
-    refs = {
-        path: local.read_text("utf-8").strip()
-        for path, local in walk(entry / "refs")
-        if (entry / "refs").is_dir()
-    }
+    refs = {path: local.read_text("utf-8").strip() for path, local in walk(entry / "refs")}
     names = sorted((path for path, at in refs.items() if at == commit), key=lambda n: n != "main")
     attrs = {
         "repo": check_hub_id(repo.replace("--", "/", 1)),

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import base64
 import json
 import subprocess
 from pathlib import Path
