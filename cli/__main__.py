@@ -4,10 +4,9 @@ import os
 import sys
 
 from cli.main import main
-from common.entry import INTERRUPTED
 
 status = main(sys.argv[1:])
-if status == INTERRUPTED:
+if status:
     # NB: a normal exit waits for downloads in other threads, as long as a server may stall.
     sys.stderr.flush()
     os._exit(status)

@@ -62,4 +62,6 @@ class Bars:
 
     def note(self, text: str) -> None:
         """Print a line above the bars."""
-        self._bars.console.print(mask(text), markup=False, highlight=False, soft_wrap=True)
+        self._bars.console.print(
+            mask(text), markup=False, emoji=False, highlight=False, soft_wrap=True
+        )

@@ -93,6 +93,17 @@ def test_an_interruption_ends_at_once_and_leaves_nothing(
     assert not list(command.folder.iterdir())
 
 
+def test_a_failure_does_not_wait_for_what_stalls(command, hub: Hub) -> None:
+    hub.put(Repo("org/slow", files={f"{n}.txt": b"x" * 2000 for n in range(12)}))
+    hub.fault("stall", path="[!3].txt", after=1000, times=None)
+    hub.fault("status", path="3.txt", status=404, times=None)
+    begun = time.monotonic()
+    result = command("lock", "add", "slow", "hf:org/slow")
+    assert time.monotonic() - begun < 15
+    assert result.status == 1
+    assert "error: " in result.err
+
+
 def test_a_reader_that_goes_away(command) -> None:
     for number in range(300):
         (command.folder / f"{'x' * 200}{number}").write_text("x")
