@@ -15,7 +15,6 @@ from common.progress import show_bytes
 from common.reference import Source, show_reference
 from fetchers.base import Snapshot, load
 
-
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
