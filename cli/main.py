@@ -32,8 +32,9 @@ def main(words: Sequence[str]) -> int:
 
 def _run(words: Sequence[str]) -> int:
     arguments = parse(build_parser(), words)
+    console = Console()
     try:
-        status: int = arguments.run(arguments, Console())
+        status: int = arguments.run(arguments, console)
         sys.stdout.flush()
     except BrokenPipeError:
         raise
@@ -46,4 +47,6 @@ def _run(words: Sequence[str]) -> int:
         raise ModelError(what, sys.executable, remedy) from error
     except OSError as error:
         raise DiskError(f"cannot use {error.filename}", error.strerror or error) from error
+    finally:
+        console.close()
     return status

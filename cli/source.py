@@ -108,9 +108,12 @@ def _refuse_secrets(value: Any) -> None:
         for element in value:
             _refuse_secrets(element)
     if isinstance(value, str) and "://" in value:
-        secret = urlsplit(value).password
-        remember(secret or "")
-        if mask(value) != value:
+        parts = urlsplit(value)
+        # A name alone may be a token too; of ssh it is only who to log in as.
+        named = parts.username if parts.scheme in ("http", "https") else None
+        for secret in filter(None, (parts.password, named)):
+            remember(secret)
+        if parts.password or named or mask(value) != value:
             what = "an address with a secret in it would end in the lock file"
             raise UsageError(what, mask(value), "the address alone, and credentials in ~/.netrc")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from cli.console import Console, clean, count
 from cli.lockfile import add_lock_file, pick, read
-from cli.on_disk import built, fetched, identify
+from cli.on_disk import built, fetched, identify, store
 from cli.parser import PROGRAM, Parser
 from common.digest import CHUNK_BYTES, to_sri
 from common.errors import IntegrityError, NotFoundError, UsageError
@@ -54,12 +54,19 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.note(f"note: not compared, as nothing is known of them: {', '.join(extra)}")
     if bad:
         what = f"{len(bad)} of {count(len(results), 'file')} not as pinned"
-        remedy = "nix-store --verify-path PATH, then nix-store --repair-path PATH as root"
-        raise IntegrityError(what, ", ".join(result["path"] for result in bad[:5]), remedy)
+        names = [result["path"] for result in bad]
+        raise IntegrityError(what, ", ".join(names[:5]), _remedy(places.get(names[0])))
     if not arguments.json:
         size = show_bytes(sum(size for _, size in expected.values()))
         console.answer(f"{arguments.target}: {count(len(results), 'file')} ({size}) as pinned")
     return 0
+
+
+def _remedy(place: Path | None) -> str:
+    real = place.resolve() if place else Path()
+    if not real.is_relative_to(store()):
+        return "download it again"
+    return f"sudo nix-store --repair-path {store() / real.relative_to(store()).parts[0]}"
 
 
 def _places(arguments: argparse.Namespace) -> tuple[Mapping[str, Path], Hashes]:
