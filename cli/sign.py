@@ -1,6 +1,7 @@
 """`sign PATH`: a signature of what was built, for others to verify."""
 
 import argparse
+import json
 import subprocess
 from pathlib import Path
 
@@ -49,13 +50,39 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _sign_for_nix(path: Path, key: Path) -> None:
-    feature = ["--extra-experimental-features", "nix-command"]
-    command = ["nix", "store", "sign", *feature, "--recursive", "--key-file", str(key), str(path)]
+    try:
+        _nix("store", "sign", "--recursive", "--key-file", str(key), str(path))
+    except _NixError as error:
+        remedy = "nix key generate-secret --key-name NAME > FILE, and the rights to the store"
+        raise ModelError("Nix did not sign", str(error), remedy) from error
+
+
+def is_signed(path: Path) -> bool:
+    """Whether a store path has a signature, of whomever.
+
+    Raises:
+        ModelError: Nix does not know the path, or is not there.
+    """
+    try:
+        facts = json.loads(_nix("path-info", "--json", str(path)))
+    except _NixError as error:
+        raise ModelError("Nix knows no signature of this path", str(error)) from error
+    # NB: a list of objects until Nix 2.19, an object by path since.
+    [fact] = facts.values() if isinstance(facts, dict) else facts
+    return bool(fact.get("signatures"))
+
+
+class _NixError(Exception):
+    pass
+
+
+def _nix(*words: str) -> str:
+    command = ["nix", "--extra-experimental-features", "nix-command", *words]
     try:
         result = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         raise ModelError("Nix is not installed", None, "https://nixos.org/download") from error
     if result.returncode:
         lines = result.stderr.strip().splitlines() or ["nothing was said"]
-        remedy = "nix key generate-secret --key-name NAME > FILE, and the rights to the store"
-        raise ModelError("Nix did not sign", lines[-1].removeprefix("error: "), remedy)
+        raise _NixError(lines[-1].removeprefix("error: "))
+    return result.stdout

@@ -10,6 +10,7 @@ from cli.console import Console, clean, count
 from cli.lockfile import add_lock_file, pick, read
 from cli.on_disk import built, fetched, identify, store
 from cli.parser import PROGRAM, Parser
+from cli.sign import is_signed
 from common.digest import CHUNK_BYTES, to_sri
 from common.errors import IntegrityError, NotFoundError, UsageError
 from common.progress import Progress, show_bytes
@@ -56,10 +57,22 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         what = f"{len(bad)} of {count(len(results), 'file')} not as pinned"
         names = [result["path"] for result in bad]
         raise IntegrityError(what, ", ".join(names[:5]), _remedy(places.get(names[0])))
+    _check_signature(Path(arguments.target))
     if not arguments.json:
         size = show_bytes(sum(size for _, size in expected.values()))
         console.answer(f"{arguments.target}: {count(len(results), 'file')} ({size}) as pinned")
     return 0
+
+
+def _check_signature(path: Path) -> None:
+    """Refuse a built model that says of itself that it is to be signed, and is not."""
+    meta = identify(path).meta if path.exists() else None
+    if meta and meta.get("signOutput") and not is_signed(path):
+        what, remedy = (
+            f"{path} is to be signed, and is not",
+            f"{PROGRAM} sign {path} --nix-key FILE",
+        )
+        raise IntegrityError(what, None, remedy)
 
 
 def _remedy(place: Path | None) -> str:

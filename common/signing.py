@@ -64,7 +64,7 @@ def verify(signature: Path, hashes: Mapping[str, str], trust: Trust) -> tuple[st
         """Gives the known hashes where the library would read the files."""
 
         def __init__(self, expected: Any) -> None:
-            super().__init__()
+            super().__init__()  # type: ignore[no-untyped-call]
             self.expected = expected
 
         def hash(self, model_path: Any, *, files_to_hash: Any = None) -> Any:  # noqa: ARG002
@@ -82,7 +82,7 @@ def verify(signature: Path, hashes: Mapping[str, str], trust: Trust) -> tuple[st
         """Takes the known hashes whatever the signature says of its own making."""
 
         def __init__(self) -> None:
-            super().__init__()
+            super().__init__()  # type: ignore[no-untyped-call]
 
         def _guess_hashing_config(self, source_manifest: Any) -> None:
             kind = source_manifest.serialization_type
@@ -121,7 +121,7 @@ def sign(name: str, hashes: Mapping[str, str], key: Path, target: Path) -> None:
         """Gives the known hashes where the library would read the files."""
 
         def __init__(self) -> None:
-            super().__init__()
+            super().__init__()  # type: ignore[no-untyped-call]
 
         def hash(self, model_path: Any, *, files_to_hash: Any = None) -> Any:  # noqa: ARG002
             items = [

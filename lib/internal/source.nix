@@ -14,9 +14,11 @@ let
     head
     intersectAttrs
     isAttrs
+    isPath
     isString
     length
     listToAttrs
+    mapAttrs
     match
     removeAttrs
     ;
@@ -103,7 +105,8 @@ read
   # Arguments that belonged to the source, to be left out of the check of the rest.
   taken = attrNames flat;
   # The form that lock files and builders read.
-  spec = { ${read.type} = read.attrs; };
+  # NB: a path would be copied into the store, weights and all, by being written as JSON.
+  spec.${read.type} = mapAttrs (_: value: if isPath value then toString value else value) read.attrs;
   kind = sources.${read.type};
   reference = sources.${read.type}.reference read.attrs;
 }

@@ -35,6 +35,7 @@ let
     source = source.spec;
     reference = source.reference;
     recordSource = provenance.recordSource or true;
+    signOutput = provenance.signOutput or false;
     hash = integrity.hash or null;
     lockedAt = integrity.lockedAt or null;
     revision = if integrity.revision or "" != "" then integrity.revision else source.kind.pinned source.attrs;
