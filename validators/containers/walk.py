@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from validators.base import ModelFile
-from validators.containers import decoders, magic, tararchive, ziparchive
+from validators.containers import decoders, magic, sevenzip, tararchive, ziparchive
 from validators.containers.limits import HEAD_BYTES, MAX_DEPTH, MAX_MEMBERS, Trouble
 from validators.containers.sources import Decoder, FileSource, Reader, Source, Unpacked, length
 
@@ -112,6 +112,10 @@ class _Walker:
             for item in tararchive.members(source, report):
                 self._count()
                 yield from self._tar_member(item, path, depth)
+        elif kind == "7z":
+            for packed_file in sevenzip.members(source, report):
+                self._count()
+                yield from self.visit(f"{path}!{packed_file.name}", packed_file.source, "7z", depth)
         elif kind in _STREAMS:
             start, make = _STREAMS[kind]
             packed = source.size - start if source.size is not None else None
