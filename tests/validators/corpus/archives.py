@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass
 class Member:
-    """A zip member; `local` overrides fields of its own header, `central` those of the directory."""
+    """A zip member; `local` changes fields of its own header, `central` those of the directory."""
 
     name: str
     data: bytes

@@ -10,7 +10,6 @@ from tests.validators.corpus.assemble import (
     STRINGS,
     binunicode,
     call,
-    escaped,
     frame,
     framed,
     g,
