@@ -58,6 +58,7 @@ class Check:
         run: gives the findings; an exception it raises is a failure of the check, never a pass.
         enabled: whether the user's settings ask for it; everything is on unless switched off.
         timeout: seconds for the whole model.
+        memory: bytes that its process, and each program it starts, may use.
     """
 
     name: str
@@ -65,3 +66,4 @@ class Check:
     run: Callable[[Model], Iterable[Finding]]
     enabled: Callable[[Model], bool] = lambda _: True
     timeout: float = 600.0
+    memory: int = 2 << 30

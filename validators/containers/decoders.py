@@ -1,0 +1,226 @@
+"""Decompressors that give a bounded piece at a time and do not mind wrong check sums.
+
+A loader has used the bytes before it comes to a check sum, so a wrong one must not hide them.
+Formats: gzip https://www.rfc-editor.org/rfc/rfc1952, zlib https://www.rfc-editor.org/rfc/rfc1950
+"""
+
+import bz2
+import importlib
+import lzma
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+from validators.containers.limits import Trouble
+from validators.containers.sources import Decoder
+
+OUTPUT_BYTES = 256 << 10
+LZMA_MEMORY_BYTES = 128 << 20
+_GZIP_HEADER_BYTES = 10
+_GZIP_TRAILER_BYTES = 8  # check sum and size
+_ZLIB_HEADER_BYTES = 2
+
+
+class Inflate:
+    """Raw deflate, one stream."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(-zlib.MAX_WBITS)
+        self._rest = b""
+        self._stalled = False
+
+    def step(self, data: bytes) -> bytes:
+        """Unpack a piece."""
+        piece = self._inner.decompress(self._inner.unconsumed_tail + data, OUTPUT_BYTES)
+        self._stalled = len(piece) < OUTPUT_BYTES
+        return piece
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether the input is used up."""
+        return self._stalled or not self._inner.unconsumed_tail
+
+    @property
+    def finished(self) -> bool:
+        """Whether the stream has ended."""
+        return self._inner.eof
+
+    @property
+    def unused(self) -> bytes:
+        """Input behind the end of the stream."""
+        return self._inner.unused_data
+
+
+class Gzip:
+    """One or more gzip members, one after the other."""
+
+    def __init__(self) -> None:
+        self._pending = b""
+        self._inflate: Inflate | None = None
+        self._first = True
+        self._hungry = True
+        self.finished = False
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether the input is used up."""
+        return self._inflate.wants_input if self._inflate else self._hungry
+
+    def step(self, data: bytes) -> bytes:
+        """Unpack a piece, reading headers and skipping trailers on the way."""
+        if self._inflate is None:
+            self._pending += data
+            size = self._begin()
+            if size is None:
+                return b""
+            self._inflate = Inflate()
+            data, self._pending = self._pending[size:], b""
+        piece = self._inflate.step(data)
+        if self._inflate.finished:
+            self._pending = self._inflate.unused[_GZIP_TRAILER_BYTES:]
+            self._inflate, self._first, self._hungry = None, False, not self._pending
+        return piece
+
+    def _begin(self) -> int | None:
+        if not self._first:
+            self._pending = self._pending.lstrip(b"\0")  # padding is allowed between members
+        size = _gzip_header(self._pending)
+        self._hungry = size is None
+        if size is None or size >= 0:
+            return size
+        if self._first:
+            raise ValueError("no gzip header")
+        self.finished = True
+        return None
+
+
+def _gzip_header(data: bytes) -> int | None:
+    """Give the length of a gzip header; None when more bytes are needed, -1 when there is none."""
+    if len(data) < _GZIP_HEADER_BYTES:
+        return None if b"\x1f\x8b".startswith(data[:2]) or data[:2] == b"\x1f\x8b" else -1
+    if data[:2] != b"\x1f\x8b":
+        return -1
+    flags, size = data[3], _GZIP_HEADER_BYTES
+    if flags & 4:
+        size += 2 + int.from_bytes(data[size : size + 2], "little")
+    for flag in (8, 16):
+        if flags & flag:
+            end = data.find(b"\0", size)
+            if end < 0:
+                return None
+            size = end + 1
+    size += 2 * bool(flags & 2)
+    return size if size <= len(data) else None
+
+
+class Zlib(Inflate):
+    """A zlib stream: two header bytes, then raw deflate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._header = _ZLIB_HEADER_BYTES
+
+    def step(self, data: bytes) -> bytes:
+        """Unpack a piece."""
+        skip = min(self._header, len(data))
+        self._header -= skip
+        return super().step(data[skip:])
+
+
+class _Library:
+    """A decompressor of the bz2 or lzma kind, restarted for every stream that follows."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._inner = make()
+        self._pending = b""
+        self._streams = 0
+        self.finished = False
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether the input is used up."""
+        return not self._pending and bool(self._inner.needs_input)
+
+    def step(self, data: bytes) -> bytes:
+        """Unpack a piece."""
+        data, self._pending = self._pending + data, b""
+        try:
+            piece: bytes = self._inner.decompress(data, OUTPUT_BYTES)
+        except (OSError, lzma.LZMAError):
+            if not self._streams:
+                raise
+            self.finished = True  # what follows the stream is no stream of its kind
+            return b""
+        if self._inner.eof:
+            self._pending = self._inner.unused_data.lstrip(b"\0")
+            self._inner = self._make()
+            self._streams += 1
+        return piece
+
+
+def bzip2() -> Decoder:
+    """Unpack bzip2."""
+    return _Library(bz2.BZ2Decompressor)
+
+
+def xz() -> Decoder:
+    """Unpack xz, and lzma's older format."""
+    return _Library(lambda: lzma.LZMADecompressor(lzma.FORMAT_AUTO, LZMA_MEMORY_BYTES))
+
+
+def zstandard() -> Decoder:
+    """Unpack Zstandard, by whichever library is there.
+
+    Raises:
+        Trouble: there is none.
+    """
+    for name in ("compression.zstd", "backports.zstd"):
+        try:
+            module = importlib.import_module(name)
+        except ImportError:
+            continue
+        return _Library(module.ZstdDecompressor)
+    raise Trouble("unreadable", "Zstandard needs Python 3.14 or the package backports.zstd to open")
+
+
+class ZipLzma:
+    """LZMA as zip has it: version and properties first, then a raw stream."""
+
+    def __init__(self) -> None:
+        self._inner: lzma.LZMADecompressor | None = None
+        self._head = b""
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether the input is used up."""
+        return self._inner is None or self._inner.needs_input
+
+    @property
+    def finished(self) -> bool:
+        """Whether the stream has ended."""
+        return self._inner is not None and self._inner.eof
+
+    def step(self, data: bytes) -> bytes:
+        """Unpack a piece."""
+        if self._inner is None:
+            self._head += data
+            size = int.from_bytes(self._head[2:4], "little")
+            if len(self._head) < 4 + size:
+                return b""
+            self._inner = raw_lzma(self._head[4 : 4 + size])
+            data = self._head[4 + size :]
+        return self._inner.decompress(data, OUTPUT_BYTES)
+
+
+def raw_lzma(properties: bytes) -> lzma.LZMADecompressor:
+    """Open a raw LZMA1 stream by its five bytes of properties."""
+    first = properties[0]
+    options = {
+        "id": lzma.FILTER_LZMA1,
+        "lc": first % 9,
+        "lp": first // 9 % 5,
+        "pb": first // 45,
+        "dict_size": min(int.from_bytes(properties[1:5], "little"), LZMA_MEMORY_BYTES),
+    }
+    return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[options])

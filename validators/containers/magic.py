@@ -1,0 +1,118 @@
+"""What bytes are, by their beginning. A name is never asked."""
+
+import re
+import struct
+
+_TAR_MAGIC_AT = 257
+_TAR_SUM = slice(148, 156)
+_TAR_BLOCK = 512
+_LZMA_HEADER = 13
+_LZMA_MOST_PROPERTIES = 9 * 5 * 5
+_ZLIB_MODULUS = 31
+_UNKNOWN_SIZE = (1 << 64) - 1
+_PE_POINTER = slice(0x3C, 0x40)
+_FAT_MOST_ARCHITECTURES = 30  # a Java class has its version there, at least 45
+_SAFETENSORS_HEAD = re.compile(rb"\{\s*(\"|\})")
+_ARFF = b"!<arch>\n"
+
+_MAGICS = (
+    (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"), (b"PK\x07\x08", "zip"),
+    (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"),
+    (b"(\xb5/\xfd", "zstd"), (b"7z\xbc\xaf'\x1c", "7z"), (b"\x93NUMPY", "npy"),
+    (b"ZF0x", "zfile"), (b"GGUF", "gguf"), (b"\x89HDF\r\n\x1a\n", "hdf5"),
+    (b"\x7fELF", "elf"), (b"#!", "script"), (b"Rar!\x1a\x07", "rar"),
+    (b"\x04\"M\x18", "lz4"), (b"\x1f\x9d", "compress"), (b"MSCF", "cab"), (_ARFF, "ar"),
+    (b"LZIP", "lzip"), (b"070701", "cpio"), (b"hsqs", "squashfs"), (b"\0asm", "wasm"),
+    (b"\xfe\xed\xfa\xce", "mach-o"), (b"\xfe\xed\xfa\xcf", "mach-o"),
+    (b"\xce\xfa\xed\xfe", "mach-o"), (b"\xcf\xfa\xed\xfe", "mach-o"),
+    (b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"), (b"%PDF", "pdf"),
+    (b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"OggS", "ogg"), (b"fLaC", "flac"),
+)  # fmt: skip
+
+# Archives and streams that nothing here can open: they cannot be judged.
+UNREADABLE = frozenset(
+    {"rar", "lz4", "compress", "cab", "ar", "lzip", "cpio", "squashfs"},
+)
+EXECUTABLE = frozenset({"elf", "pe", "mach-o", "script", "wasm", "java-class", "python-bytecode"})
+
+
+def kinds(head: bytes) -> list[str]:
+    """Name everything that these first bytes can be, the most certain first; may be empty.
+
+    NB: one beginning can be several things, and every one of them has to be looked at.
+    """
+    found = [kind for magic, kind in _MAGICS if head.startswith(magic)]
+    tests = (
+        ("tar", is_tar(head)),
+        ("pe", _is_pe(head)),
+        ("safetensors", _is_safetensors(head)),
+        ("lzma", _is_lzma(head)),
+        ("zlib", _is_zlib(head)),
+        ("python-bytecode", head[2:4] == b"\r\n" and len(head) > 16 and head[1] in (12, 13, 14)),
+    )
+    found += [kind for kind, matches in tests if matches]
+    if head.startswith(b"\xca\xfe\xba\xbe"):
+        fat = int.from_bytes(head[4:8], "big") <= _FAT_MOST_ARCHITECTURES
+        found.append("mach-o" if fat else "java-class")
+    return found
+
+
+def identify(head: bytes) -> str:
+    """Give the most likely kind: one of `kinds`, or ``empty``, ``text`` or ``data``."""
+    if not head:
+        return "empty"
+    return next(iter(kinds(head)), "text" if is_text(head) else "data")
+
+
+def is_text(head: bytes) -> bool:
+    """Whether bytes look like text: UTF-8 without control characters but white space."""
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 4:  # a character may be cut at the end
+            return False
+        text = head[: error.start].decode()
+    return all(character >= " " or character in "\t\r\n\f\x1b" for character in text)
+
+
+def is_tar(block: bytes) -> bool:
+    """Whether a block is a tar header, by its check sum."""
+    if len(block) < _TAR_BLOCK or not block[0]:
+        return False
+    stated = block[_TAR_SUM].split(b"\0")[0].strip()
+    try:
+        wanted = int(stated, 8)
+    except ValueError:
+        return block[_TAR_MAGIC_AT : _TAR_MAGIC_AT + 5] == b"ustar"
+    rest = block[: _TAR_SUM.start] + b" " * 8 + block[_TAR_SUM.stop : _TAR_BLOCK]
+    signed = sum(byte - 256 if byte > 127 else byte for byte in rest)  # noqa: PLR2004 - a byte's sign
+    return wanted in (sum(rest), signed) or block[257:262] == b"ustar"
+
+
+def _is_pe(head: bytes) -> bool:
+    if head[:2] != b"MZ":
+        return False
+    at = int.from_bytes(head[_PE_POINTER], "little")
+    return at + 4 > len(head) or head[at : at + 4] == b"PE\0\0"
+
+
+def _is_safetensors(head: bytes) -> bool:
+    size = int.from_bytes(head[:8], "little")
+    return 2 <= size < 1 << 40 and bool(_SAFETENSORS_HEAD.match(head, 8))  # noqa: PLR2004 - "{}"
+
+
+def _is_lzma(head: bytes) -> bool:
+    if len(head) < _LZMA_HEADER or head[0] >= _LZMA_MOST_PROPERTIES:
+        return False
+    dictionary, size = struct.unpack("<IQ", head[1:_LZMA_HEADER])
+    usual = dictionary and not dictionary & (dictionary - 1)
+    return bool(usual and (size == _UNKNOWN_SIZE or size < 1 << 40))
+
+
+def _is_zlib(head: bytes) -> bool:
+    first = head[:2]
+    return (
+        len(first) == 2  # noqa: PLR2004 - the header
+        and first[0] & 0x8F == 0x08  # noqa: PLR2004 - deflate, window up to 32 KiB
+        and int.from_bytes(first, "big") % _ZLIB_MODULUS == 0
+    )

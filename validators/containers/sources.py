@@ -1,0 +1,195 @@
+"""Bytes that can be read at any offset: a file, a part of it, or what a compressed stream unpacks to."""
+
+import io
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from validators.containers.limits import (
+    BOMB_BYTES,
+    BOMB_RATIO,
+    MAX_UNPACKED_BYTES,
+    SPOOL_MEMORY_BYTES,
+    Trouble,
+)
+
+PIECE_BYTES = 256 << 10
+PACKED_BYTES = 16 << 10  # read at once of a compressed stream; what a tiny stream leaves is copied
+
+
+class Source(Protocol):
+    """Random access to bytes."""
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Give up to `count` bytes at `offset`; fewer only at the end."""
+
+    @property
+    def size(self) -> int | None:
+        """Bytes in all; None while nobody has read to the end."""
+
+
+class FileSource:
+    """A file on disk, read by position so that nothing else of it enters memory."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+        self.size: int | None = os.fstat(self._file.fileno()).st_size
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Give bytes of the file."""
+        if offset >= (self.size or 0):
+            return b""
+        pieces = []
+        while count and (piece := os.pread(self._file.fileno(), count, offset)):
+            pieces.append(piece)
+            offset += len(piece)
+            count -= len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class Slice:
+    """A part of another source, such as a stored member of a zip: read in place, never copied."""
+
+    def __init__(self, parent: Source, start: int, size: int) -> None:
+        self._parent, self._start = parent, start
+        self.size: int | None = size
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Give bytes of the part."""
+        count = min(count, (self.size or 0) - offset)
+        return self._parent.read_at(self._start + offset, count) if count > 0 else b""
+
+
+class Decoder(Protocol):
+    """One direction of a decompressor."""
+
+    def step(self, data: bytes) -> bytes:
+        """Take compressed bytes (none: go on with what was taken), give unpacked ones, bounded."""
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether nothing more comes without more input."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the stream has ended."""
+
+
+class Unpacked:
+    """What a compressed stream unpacks to; unpacked only as far as somebody reads.
+
+    Args:
+        parent: holds the compressed bytes.
+        start: where they begin in `parent`.
+        packed: how many there are at most; None when unknown.
+        decoder: makes a fresh decoder.
+    """
+
+    def __init__(
+        self, parent: Source, start: int, packed: int | None, decoder: Callable[[], Decoder]
+    ) -> None:
+        self._input = Slice(parent, start, packed if packed is not None else 1 << 62)
+        self._packed = packed
+        self._read = 0
+        self._decoder = decoder()
+        self._spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_MEMORY_BYTES)  # noqa: SIM115
+        self._have = 0
+        self._ended = False
+        self.broken = ""
+
+    @property
+    def size(self) -> int | None:
+        """Bytes in all, once the end has been read."""
+        return self._have if self._ended else None
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Give unpacked bytes.
+
+        Raises:
+            Trouble: it unpacks to more than is reasonable.
+        """
+        while not self._ended and self._have < offset + count:
+            self._more()
+        if offset >= self._have:
+            return b""
+        self._spool.seek(offset)
+        return self._spool.read(count)
+
+    def _more(self) -> None:
+        data = b""
+        if self._decoder.wants_input:
+            data = self._input.read_at(self._read, PACKED_BYTES)
+            self._read += len(data)
+            if not data:
+                self._ended = True
+                return
+        try:
+            piece = self._decoder.step(data)
+        except Exception as error:  # noqa: BLE001 - every library has its own for "broken"
+            # NB: a loader has used what came before the break, so it is judged all the same.
+            self.broken = str(error) or type(error).__name__
+            self._ended = True
+            return
+        self._spool.seek(0, io.SEEK_END)
+        self._spool.write(piece)
+        self._have += len(piece)
+        self._ended = self._decoder.finished
+        self._check()
+
+    def _check(self) -> None:
+        if self._have > BOMB_BYTES and self._have > BOMB_RATIO * max(self._read, 1):
+            raise Trouble(
+                "bomb", f"unpacks to more than {BOMB_RATIO} times its size ({self._have:,} bytes)"
+            )
+        if self._have > MAX_UNPACKED_BYTES:
+            raise Trouble("too-large", f"unpacks to more than {MAX_UNPACKED_BYTES:,} bytes")
+
+
+class Reader(io.RawIOBase):
+    """A source as a seekable binary file."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that it can be sought."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move; from the end only where reading all of it is bounded."""
+        if whence == io.SEEK_CUR:
+            offset += self._position
+        elif whence == io.SEEK_END:
+            offset += length(self._source)
+        self._position = max(offset, 0)
+        return self._position
+
+    def tell(self) -> int:
+        """Give the position."""
+        return self._position
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Read into a buffer."""
+        piece = self._source.read_at(self._position, len(buffer))
+        buffer[: len(piece)] = piece
+        self._position += len(piece)
+        return len(piece)
+
+
+def length(source: Source) -> int:
+    """Give the size of a source, reading it to its end where that is the only way."""
+    offset = 0
+    while source.size is None:
+        offset += len(source.read_at(offset, PIECE_BYTES)) or 1
+    return source.size

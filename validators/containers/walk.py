@@ -1,0 +1,171 @@
+"""Everything in a file: the file itself, and the members of every container in it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, cast
+import io
+
+from validators.base import ModelFile
+from validators.containers import decoders, magic, tararchive, ziparchive
+from validators.containers.limits import HEAD_BYTES, MAX_DEPTH, MAX_MEMBERS, Trouble
+from validators.containers.sources import FileSource, Reader, Source, Unpacked, length
+
+_ZFILE_HEADER_BYTES = 21  # "ZF", then the size as 19 hex characters
+_STREAMS: dict[str, tuple[int, Callable[[], decoders.Decoder]]] = {
+    "gzip": (0, decoders.Gzip),
+    "bzip2": (0, decoders.bzip2),
+    "xz": (0, decoders.xz),
+    "lzma": (0, decoders.xz),
+    "zlib": (0, decoders.Zlib),
+    "zstd": (0, decoders.zstandard),
+    "zfile": (_ZFILE_HEADER_BYTES, decoders.Zlib),
+}
+_END_OF_ZIP = b"PK\x05\x06"
+_TAIL_BYTES = 22 + 0xFFFF
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file of the model, or a member of a container in it.
+
+    Attributes:
+        path: inside the model; a member follows its container behind ``!``: ``a.zip!data.pkl``.
+        source: its bytes, to be read at any offset.
+        head: its first bytes, up to `HEAD_BYTES`.
+        kind: what these bytes are, see `magic.identify`.
+        kinds: everything else they can be.
+        link: target of a link in an archive; None for files.
+        hard: whether the link is a hard one.
+        depth: how many containers it is in.
+        container: kind of the container it is in; empty for a file of the model.
+    """
+
+    path: str
+    source: Source
+    head: bytes
+    kind: str
+    kinds: tuple[str, ...] = ()
+    link: str | None = None
+    hard: bool = False
+    depth: int = 0
+    container: str = ""
+
+    @property
+    def size(self) -> int | None:
+        """Bytes, where that is known without unpacking everything."""
+        return self.source.size
+
+    @property
+    def name(self) -> str:
+        """The path inside its container, or in the model."""
+        return self.path.rpartition("!")[2]
+
+    def open(self) -> BinaryIO:
+        """Open it as a seekable binary file."""
+        return cast("BinaryIO", io.BufferedReader(Reader(self.source)))
+
+
+class _Walker:
+    def __init__(self, trouble: Callable[[Trouble], None]) -> None:
+        self._trouble = trouble
+        self._left = MAX_MEMBERS
+        self._told = False
+
+    def visit(self, path: str, source: Source, container: str, depth: int) -> Iterator[Member]:
+        try:
+            head = source.read_at(0, HEAD_BYTES)
+        except Trouble as trouble:
+            self._report(trouble, path)
+            return
+        kinds = magic.kinds(head)
+        if "zip" not in kinds and _ends_as_zip(source):
+            kinds.append("zip")
+        yield Member(
+            path, source, head, magic.identify(head), tuple(kinds), None, False, depth, container
+        )
+        for kind in kinds:
+            yield from self._open(kind, path, source, depth)
+
+    def _open(self, kind: str, path: str, source: Source, depth: int) -> Iterator[Member]:
+        if kind in magic.UNREADABLE:
+            self._report(
+                Trouble("unreadable", f"is a {kind} archive, which cannot be opened"), path
+            )
+        elif kind in _STREAMS or kind in ("zip", "tar", "7z"):
+            if depth >= MAX_DEPTH:
+                self._report(Trouble("too-deep", f"holds more than {MAX_DEPTH} containers"), path)
+                return
+            try:
+                yield from self._members(kind, path, source, depth + 1)
+            except Trouble as trouble:
+                self._report(trouble, path)
+
+    def _members(self, kind: str, path: str, source: Source, depth: int) -> Iterator[Member]:
+        def report(trouble: Trouble) -> None:
+            self._report(trouble, path)
+
+        if kind == "zip":
+            length(source)  # a zip is read from its end
+            for found in ziparchive.members(source, report):
+                self._count()
+                yield from self._zip_member(found, path, depth)
+        elif kind == "tar":
+            for item in tararchive.members(source, report):
+                self._count()
+                yield from self._tar_member(item, path, depth)
+        elif kind in _STREAMS:
+            start, make = _STREAMS[kind]
+            packed = source.size - start if source.size is not None else None
+            inner = Unpacked(source, start, packed, make)
+            if inner.read_at(0, 1):
+                self._count()
+                yield from self.visit(f"{path}!{kind}", inner, kind, depth)
+
+    def _zip_member(self, found: ziparchive.Found, path: str, depth: int) -> Iterator[Member]:
+        inner = f"{path}!{found.name}"
+        if found.link:
+            target = found.source.read_at(0, HEAD_BYTES).decode("utf-8", "replace")
+            yield Member(inner, found.source, b"", "link", (), target, False, depth, "zip")
+        yield from self.visit(inner, found.source, "zip", depth)
+
+    def _tar_member(self, found: tararchive.Found, path: str, depth: int) -> Iterator[Member]:
+        inner = f"{path}!{found.name}"
+        if found.target is None:
+            yield from self.visit(inner, found.source, "tar", depth)
+        else:
+            yield Member(
+                inner, found.source, b"", "link", (), found.target, found.hard, depth, "tar"
+            )
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise Trouble("too-many-members", f"holds more than {MAX_MEMBERS:,} members")
+
+    def _report(self, trouble: Trouble, path: str) -> None:
+        place = f"{path}!{trouble.path}" if trouble.path else path
+        self._trouble(Trouble(trouble.rule, trouble.message, place))
+
+
+def _ends_as_zip(source: Source) -> bool:
+    """Whether a zip is appended to something else, as readers of zips allow."""
+    if not source.size:
+        return False
+    return _END_OF_ZIP in source.read_at(max(source.size - _TAIL_BYTES, 0), _TAIL_BYTES)
+
+
+def walk(file: ModelFile, trouble: Callable[[Trouble], None] = lambda _: None) -> Iterator[Member]:
+    """Give a file of the model and, depth first, everything in it.
+
+    Members are read in place where they are stored, and unpacked only as far as somebody reads.
+
+    Args:
+        file: of the model.
+        trouble: is told what cannot be looked into; the check ``file-types`` makes findings of it, so
+            other checks may leave it out.
+    """
+    source = FileSource(file.local)
+    try:
+        yield from _Walker(trouble).visit(file.path, source, "", 0)
+    finally:
+        source.close()

@@ -1,0 +1,140 @@
+"""Following a joblib stream over the raw arrays in it, whichever way a loader reads them.
+
+joblib writes an array's bytes right behind the opcode that fills its ``NumpyArrayWrapper``. A joblib
+of today skips an alignment in front of them, one of before 1.2 does not, and a plain unpickler reads
+them as opcodes. All three ways are walked. Source: ``joblib/numpy_pickle.py``.
+"""
+
+from math import prod
+
+from validators.pickle import opcodes as op
+from validators.pickle.dtypes import OBJECT
+from validators.pickle.machine import Machine
+from validators.pickle.values import OPAQUE, Dtype, Pickle, Use, Value, Wrapper
+from validators.pickle.window import Ended, Window
+
+FORK_OPCODES = 100_000  # read of a way that only a foreign loader would take
+MAX_FORKS = 20_000
+_MAX_ARRAY_BYTES = 1 << 50
+
+
+class ArrayMachine(Machine):
+    """A machine that keeps numbers, tuples and dicts, and follows arrays.
+
+    Args:
+        window, start, fuel: as of `Machine`.
+        depth: how many arrays of objects it is in.
+        padded: whether it skips the alignment in front of an array, as joblib 1.2 and later do.
+        explore: whether it also walks the ways that other loaders take.
+    """
+
+    def __init__(
+        self,
+        window: Window,
+        start: int,
+        fuel: int,
+        depth: int = 0,
+        *,
+        padded: bool = True,
+        explore: bool = True,
+    ) -> None:
+        super().__init__(window, start, fuel)
+        self.deep = True
+        self.forks = 0
+        self.depth = depth
+        self.padded = padded
+        self.explore = explore
+
+    def wrapper(self) -> Value:
+        """Make the instance that stands for an array."""
+        return Wrapper()
+
+    def fill(self, wrapper: Wrapper, state: Value) -> None:
+        """Take the wrapper's state, and move behind the array it describes."""
+        if isinstance(state, dict):
+            wrapper.state |= state
+        self._explore(PlainMachine, self.pos)
+        size = _item_size(wrapper)
+        first = self._behind_padding(wrapper)
+        if size == OBJECT:
+            self._nested(first)
+            return
+        count = _items(wrapper)
+        if size is None or count is None or size * count > _MAX_ARRAY_BYTES:
+            self.give_up("unreadable-array", "an array whose size cannot be told")
+            return
+        if first != self.pos:
+            self._explore(_Unpadded, self.pos + size * count)
+        self.pos = first + size * count
+
+    def _behind_padding(self, wrapper: Wrapper) -> int:
+        if not self.padded or b"numpy_array_alignment_bytes" not in wrapper.state:
+            return self.pos
+        length = self.window.at(self.pos, 1)
+        if not length:
+            raise Ended("the data ends")
+        return self.pos + 1 + length[0]
+
+    def _nested(self, start: int) -> None:
+        """Walk the pickle that stands for an array of objects."""
+        if self.depth:
+            self.give_up("unreadable-array", "arrays of objects nested too deep to follow")
+        inner = ArrayMachine(Window(self.window.source, start), start, self.fuel, self.depth + 1)
+        merge(self.pickle, inner.run())
+        if not inner.pickle.complete:
+            raise Ended(inner.pickle.stopped)
+        self.pos = inner.pos
+
+    def _explore(self, kind: "type[PlainMachine | _Unpadded]", start: int) -> None:
+        """Walk on from `start` as another loader would, with what is on the stack now."""
+        head = self.window.at(start, 1)
+        if not self.explore or not head or not op.known(head[0]):
+            return
+        self.forks += 1
+        if self.forks > MAX_FORKS:
+            self.give_up("too-many-opcodes", f"more than {MAX_FORKS:,} arrays")
+        other = kind(Window(self.window.source, start), start, FORK_OPCODES)
+        other.stack, other.marks = list(self.stack), list(self.marks)
+        other.memo, other.far = list(self.memo), dict(self.far)
+        other.pickle.uses = {found: Use(use.first) for found, use in self.pickle.uses.items()}
+        merge(self.pickle, other.run())
+
+
+class _Unpadded(ArrayMachine):
+    """Reads on as joblib before 1.2."""
+
+    def __init__(self, window: Window, start: int, fuel: int) -> None:
+        super().__init__(window, start, fuel, padded=False, explore=False)
+
+
+class PlainMachine(Machine):
+    """Reads on as a plain unpickler, to which an array's bytes are opcodes."""
+
+    def wrapper(self) -> Value:
+        """Make an instance like any other."""
+        return OPAQUE
+
+
+def merge(into: Pickle, other: Pickle) -> None:
+    """Add what another walk over the same pickle saw."""
+    for found, use in other.uses.items():
+        known = into.uses.setdefault(found, Use(use.first))
+        known.count += use.count
+        known.pushed += use.pushed
+        known.instances += use.instances
+        known.called |= use.called
+    into.notes += [note for note in other.notes if note not in into.notes]
+    into.called |= other.called
+
+
+def _item_size(wrapper: Wrapper) -> int | None:
+    dtype = wrapper.state.get(b"dtype")
+    return dtype.size if isinstance(dtype, Dtype) else None
+
+
+def _items(wrapper: Wrapper) -> int | None:
+    shape = wrapper.state.get(b"shape")
+    if not isinstance(shape, tuple):
+        return None
+    sizes = [size for size in shape if isinstance(size, int) and 0 <= size < _MAX_ARRAY_BYTES]
+    return prod(sizes) if len(sizes) == len(shape) else None

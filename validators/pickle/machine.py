@@ -1,0 +1,213 @@
+"""A symbolic pickle machine: moves as an unpickler does, and creates, imports and calls nothing.
+
+It is at least as permissive as both unpicklers of CPython wherever those disagree, so whatever global
+one of them reaches is seen here. Opcodes: https://docs.python.org/3/library/pickletools.html and
+``Modules/_pickle.c`` of CPython.
+"""
+
+from collections.abc import Iterator
+from itertools import repeat
+
+from validators.pickle import opcodes as op
+from validators.pickle.values import DATA, OPAQUE, Global, Pickle, Use, Value, Wrapper
+from validators.pickle.window import Ended, Window
+
+MAX_OPCODES = 12_000_000  # a walk; keeps it under ten seconds and 256 MB
+MAX_STRINGS = 400_000  # kept in the memo; later ones are forgotten, and naming them is reported
+MAX_MARKS = 200_000  # open at once
+MAX_FAR = 200_000  # memo entries out of order
+MAX_GLOBALS = 5_000  # different ones in one pickle
+_SMALL_STACK = 10_000
+_LONGEST_STRING = 512  # bytes; no module or attribute has a longer name
+
+
+class Deeper(Exception):  # noqa: N818 - a request, not an error
+    """Raw arrays follow: the walk has to be done again by a machine that follows them."""
+
+
+class Machine:
+    """The state of one walk over one pickle."""
+
+    def __init__(self, window: Window, start: int, fuel: int = MAX_OPCODES) -> None:
+        self.window = window
+        self.pos = start  # absolute offset of the next opcode
+        self.stack: list[Value] = []
+        self.marks: list[int] = []
+        self.memo: list[Value] = []
+        self.far: dict[int, Value] = {}
+        self.strings = 0
+        self.deep = False
+        self.protocol = 0
+        self.later = False  # not the first pickle: memo entries may come from the one before
+        self.pickle = Pickle(start)
+        self.fuel = fuel
+        self.rare = op.RARE
+
+    def run(self) -> Pickle:
+        """Walk to STOP, or to where every unpickler would fail."""
+        fuel = repeat(None, self.fuel)
+        pickle = self.pickle
+        try:
+            self._loop(fuel)
+            pickle.stopped = f"more than {self.fuel:,} opcodes"
+            pickle.notes.append(("too-many-opcodes", pickle.stopped, self.pos))
+        except op.Stop:
+            pickle.complete = True
+        except Ended as ended:
+            pickle.stopped = str(ended)
+        except IndexError:
+            pickle.stopped = "takes more from the stack than there is"
+        pickle.opcodes = self.fuel - fuel.__length_hint__()  # type: ignore[attr-defined]
+        pickle.end = self.pos
+        return pickle
+
+    def _loop(self, fuel: Iterator[None]) -> None:  # noqa: C901, PLR0912, PLR0915
+        # NB: one long function on purpose: this runs once an opcode, and a call would double it.
+        window, rare = self.window, self.rare
+        stack, marks, memo, far = self.stack, self.marks, self.memo, self.far
+        if not window.base <= self.pos < window.base + window.safe:
+            window.load(self.pos)
+        base, data, safe = window.base, window.data, window.safe
+        pos = self.pos - base
+        push = op.PUSH_DEEP if self.deep else op.PUSH
+        for _ in fuel:
+            if pos >= safe:
+                self.pos = base + pos
+                window.load(self.pos)
+                base, data, safe, pos = window.base, window.data, window.safe, 0
+                if not window.end:
+                    raise Ended("the data ends")
+            code = data[pos]
+            size = push[code]
+            if size:
+                stack.append(DATA)
+                pos += size
+            elif code == op.MEMOIZE:
+                value = stack[-1]
+                if self.strings > MAX_STRINGS and value.__class__ is bytes:
+                    value = OPAQUE
+                if far:
+                    self.put(len(memo) + len(far), value)
+                else:
+                    memo.append(value)
+                pos += 1
+            elif code == op.BINPUT:
+                index = data[pos + 1]
+                if index == len(memo) and not far:
+                    memo.append(stack[-1])
+                else:
+                    self.put(index, stack[-1])
+                pos += 2
+            elif code == op.SHORT_BINUNICODE:
+                size = data[pos + 1]
+                self.strings += 1
+                if self.strings > MAX_STRINGS and len(stack) > _SMALL_STACK:
+                    stack.append(OPAQUE)
+                else:
+                    self.text(base + pos + 2, size)
+                pos += 2 + size
+            elif code == op.BINUNICODE:
+                size = int.from_bytes(data[pos + 1 : pos + 5], "little")
+                self.text(base + pos + 5, size)
+                pos += 5 + size
+            elif code == op.BINGET:
+                self.get(data[pos + 1])
+                pos += 2
+            elif code == op.POP:
+                if marks and marks[-1] == len(stack):
+                    marks.pop()
+                else:
+                    stack.pop()
+                pos += 1
+            elif code == op.MARK:
+                marks.append(len(stack))
+                pos += 1
+                if len(marks) > MAX_MARKS:
+                    self.pos = base + pos
+                    self.give_up("too-deep", f"more than {MAX_MARKS:,} marks at once")
+            else:
+                self.pos = base + pos
+                handler = rare[code]
+                if handler is None:
+                    raise Ended(f"0x{code:02x} is no opcode")
+                handler(self)
+                if not base <= self.pos < base + safe:
+                    window.load(self.pos)
+                base, data, safe = window.base, window.data, window.safe
+                pos = self.pos - base
+                push = op.PUSH_DEEP if self.deep else op.PUSH
+        self.pos = base + pos
+
+    def text(self, offset: int, size: int) -> None:
+        """Push a str of the pickle, kept where it is short enough to be a name."""
+        self.strings += 1
+        crowded = self.strings > MAX_STRINGS and len(self.stack) > _SMALL_STACK
+        keep = size <= _LONGEST_STRING and not crowded
+        self.stack.append(self.window.at(offset, size) if keep else OPAQUE)
+
+    def put(self, index: int, value: Value) -> None:
+        """Store into the memo, dense where it is dense."""
+        if self.strings > MAX_STRINGS and value.__class__ is bytes:
+            value = OPAQUE
+        if index < len(self.memo):
+            self.memo[index] = value
+            return
+        self.far[index] = value
+        if len(self.far) > MAX_FAR:
+            self.give_up("too-many-opcodes", f"more than {MAX_FAR:,} memo entries out of order")
+        while len(self.memo) in self.far:
+            self.memo.append(self.far.pop(len(self.memo)))
+
+    def get(self, index: int) -> None:
+        """Push a memo entry."""
+        if index < len(self.memo):
+            value = self.memo[index]
+        elif index in self.far:
+            value = self.far[index]
+        elif self.later:
+            value = OPAQUE
+        else:
+            raise Ended("a memo entry that was never made")
+        self.stack.append(value)
+        if value.__class__ is Global:
+            self.pickle.uses[value].pushed += 1  # type: ignore[index]
+
+    def wrapper(self) -> Value:
+        """Make the instance that stands for a joblib array.
+
+        Raises:
+            Deeper: always; another machine has to walk this pickle.
+        """
+        raise Deeper
+
+    def fill(self, wrapper: Wrapper, state: Value) -> None:
+        """Take the state of such an instance, as any other."""
+
+    def pop_mark(self) -> list[Value]:
+        """Take everything above the last mark."""
+        mark = self.marks.pop()
+        items = self.stack[mark:]
+        del self.stack[mark:]
+        return items
+
+    def name(self, found: Global, offset: int) -> None:
+        """Push a global, and note that the pickle reaches it."""
+        uses = self.pickle.uses
+        if found not in uses:
+            if len(uses) >= MAX_GLOBALS:
+                self.give_up("too-many-globals", f"more than {MAX_GLOBALS:,} different globals")
+            uses[found] = Use(offset)
+        use = uses[found]
+        use.count += 1
+        use.pushed += 1
+        self.stack.append(found)
+
+    def note(self, rule: str, message: str) -> None:
+        """Take down something suspicious at the current opcode, the first time it occurs."""
+        if not any(rule == known for known, _, _ in self.pickle.notes):
+            self.pickle.notes.append((rule, message, self.pos))
+
+    def give_up(self, rule: str, message: str) -> None:
+        """End the walk, and say that what follows was not seen."""
+        self.note(rule, message)
+        raise Ended(message)

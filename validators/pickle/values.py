@@ -1,0 +1,105 @@
+"""What the walker knows of the objects that an unpickler would have on its stack."""
+
+from dataclasses import dataclass, field
+
+
+class Kind:
+    """One of the few things a value can be when its content does not matter."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+DATA = Kind("DATA")  # a number, a list, bytes …: neither a name nor callable
+TUPLE = Kind("TUPLE")  # a tuple of whatever
+OPAQUE = Kind("OPAQUE")  # what a call gave, or a string too many to keep
+
+
+@dataclass(frozen=True)
+class Global:
+    """What ``find_class(module, name)`` gives; `name` may have dots."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        separator = ":" if "." in self.name else "."
+        return f"{self.module}{separator}{self.name}"
+
+
+@dataclass
+class Wrapper:
+    """An instance of joblib's array wrapper: raw array bytes follow the opcode that fills it."""
+
+    state: "dict[bytes, Value]" = field(default_factory=dict)
+
+
+@dataclass
+class Dtype:
+    """A ``numpy.dtype`` made from a string, e.g. ``f8``; `size` in bytes, None where unknown."""
+
+    code: bytes
+    size: int | None = None
+
+
+# NB: `bytes` stands for a str of the pickle, undecoded; `int`, `tuple` and `dict` are
+# only kept by walks that need them (joblib arrays, torch's tar format).
+Value = Kind | Global | Wrapper | Dtype | bytes | int | tuple["Value", ...] | dict[bytes, "Value"]
+
+
+@dataclass
+class Use:
+    """How a pickle uses one global.
+
+    Attributes:
+        first: offset of the opcode that first names it.
+        count: how often it is named.
+        pushed: how often it gets onto the stack, by name or from the memo.
+        instances: how often it is used for nothing but ``cls.__new__(cls, …)``.
+        called: whether it is called with arguments of the pickle's.
+    """
+
+    first: int
+    count: int = 0
+    pushed: int = 0
+    instances: int = 0
+    called: bool = False
+
+    @property
+    def only_instances(self) -> bool:
+        """Whether the pickle does no more with the class than make instances, without a call."""
+        return self.pushed == self.instances
+
+
+@dataclass
+class Pickle:
+    """What one pickle of a stream would do.
+
+    Attributes:
+        start: absolute offset.
+        end: absolute offset behind the last byte that was read as opcode.
+        uses: the globals it reaches.
+        notes: other things that make it suspicious, as (rule, message, offset).
+        complete: whether STOP was reached.
+        declared: whether it begins with PROTO.
+        stopped: why the walk ended where no STOP did.
+        opcodes: how many were read.
+        persistent: how many persistent ids it hands to its loader.
+        called: whether anything is called at all.
+        result: what is on top of the stack in the end.
+    """
+
+    start: int
+    end: int = 0
+    uses: dict[Global, Use] = field(default_factory=dict)
+    notes: list[tuple[str, str, int]] = field(default_factory=list)
+    complete: bool = False
+    declared: bool = False
+    stopped: str = ""
+    opcodes: int = 0
+    persistent: int = 0
+    called: bool = False
+    result: Value = OPAQUE
