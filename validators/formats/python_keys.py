@@ -28,9 +28,7 @@ _IMPORTED = {
     "activation_function": re.compile(r"[^.]*|torch\.nn\.[\w.]+"),
     "activation_fn": re.compile(r"[^.]*|torch\.nn\.[\w.]+"),
     "sbert_ce_default_activation_function": re.compile(r"[^.]*|torch\.nn\.[\w.]+"),
-    "parent_library": re.compile(
-        r"(?:transformers|diffusers|sentence_transformers|timm)(?:\.\w+)*"
-    ),
+    "parent_library": re.compile(r"(?:transformers|diffusers|sentence_transformers)(?:\.\w+)*"),
     "loader_module": re.compile(r"mlflow(?:\.\w+)*"),
 }
 _FLAGS = frozenset(("trust_remote_code", "trust_remote"))
