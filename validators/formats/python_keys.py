@@ -46,6 +46,8 @@ def code_keys(document: Document, name: str) -> Iterator[tuple[str, str, str]]:
         if isinstance(value, dict):
             for key, item in value.items():
                 yield from code_key(place, key, item)
+    for key, item in document.shadowed:
+        yield from code_key("(shadowed)", key, item)
     if name in ("modules.json", "router_config.json"):
         yield from _modules(document)
     if name == "model_index.json":
