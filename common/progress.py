@@ -85,7 +85,7 @@ class Lines:
 
     def note(self, text: str) -> None:
         """Print a line at once, with every secret masked."""
-        print(mask(text), file=self._stream, flush=True)  # noqa: T201 - the log is the product
+        print(mask(text), file=self._stream, flush=True)
 
 
 class _File:
