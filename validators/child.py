@@ -1,8 +1,8 @@
 """The process in which one check runs: ``python -m validators.child MODULE``.
 
 It reads the model as JSON from its standard input and writes the findings as JSON to its standard
-output; whatever a check or a library prints goes to its standard error. Anything but status 0 with a
-complete answer is a failed check.
+output; whatever a check or a library prints goes to its standard error. Anything but status 0 with
+a complete answer is a failed check.
 """
 
 import json

@@ -46,7 +46,9 @@ def run_checks(
     ignored = _ignored(model)
     workers = min(MOST_AT_ONCE, os.cpu_count() or 1)
     with ThreadPoolExecutor(workers) as pool:
-        results = pool.map(lambda item: _run(model, *item, ignored, timing=timing), wanted.items())
+        results = pool.map(
+            lambda item: _run(model, item[0], item[1], ignored, timing=timing), wanted.items()
+        )
         return Report(tuple(results), model.policy, ignored)
 
 
@@ -114,7 +116,7 @@ def _apart(model: Model, module: str, check: Check) -> tuple[tuple[Finding, ...]
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Give what a check may know of the environment: where programs and modules are, nothing else."""
+    """Give what a check may know of the environment: where programs and modules are."""
     paths = [str(_ROOT), *(path for path in sys.path if path)]
     kept = {
         name: os.environ[name] for name in ("PATH", "TMPDIR", "SYSTEMROOT") if name in os.environ

@@ -13,6 +13,7 @@ _UNKNOWN_SIZE = (1 << 64) - 1
 _PE_POINTER = slice(0x3C, 0x40)
 _FAT_MOST_ARCHITECTURES = 30  # a Java class has its version there, at least 45
 _SAFETENSORS_HEAD = re.compile(rb"\{\s*(\"|\})")
+_BYTECODE_MAJORS = (12, 13, 14)  # high byte of the magic of Python 3.6 and later
 _ARFF = b"!<arch>\n"
 
 _MAGICS = (
@@ -21,7 +22,7 @@ _MAGICS = (
     (b"(\xb5/\xfd", "zstd"), (b"7z\xbc\xaf'\x1c", "7z"), (b"\x93NUMPY", "npy"),
     (b"ZF0x", "zfile"), (b"GGUF", "gguf"), (b"\x89HDF\r\n\x1a\n", "hdf5"),
     (b"\x7fELF", "elf"), (b"#!", "script"), (b"Rar!\x1a\x07", "rar"),
-    (b"\x04\"M\x18", "lz4"), (b"\x1f\x9d", "compress"), (b"MSCF", "cab"), (_ARFF, "ar"),
+    (b'\x04"M\x18', "lz4"), (b"\x1f\x9d", "compress"), (b"MSCF", "cab"), (_ARFF, "ar"),
     (b"LZIP", "lzip"), (b"070701", "cpio"), (b"hsqs", "squashfs"), (b"\0asm", "wasm"),
     (b"\xfe\xed\xfa\xce", "mach-o"), (b"\xfe\xed\xfa\xcf", "mach-o"),
     (b"\xce\xfa\xed\xfe", "mach-o"), (b"\xcf\xfa\xed\xfe", "mach-o"),
@@ -48,7 +49,7 @@ def kinds(head: bytes) -> list[str]:
         ("safetensors", _is_safetensors(head)),
         ("lzma", _is_lzma(head)),
         ("zlib", _is_zlib(head)),
-        ("python-bytecode", head[2:4] == b"\r\n" and len(head) > 16 and head[1] in (12, 13, 14)),
+        ("python-bytecode", head[2:4] == b"\r\n" and head[1] in _BYTECODE_MAJORS),
     )
     found += [kind for kind, matches in tests if matches]
     if head.startswith(b"\xca\xfe\xba\xbe"):

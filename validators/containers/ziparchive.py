@@ -9,6 +9,7 @@ Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from validators.containers import decoders
 from validators.containers.limits import BOMB_RATIO, Trouble
@@ -130,7 +131,7 @@ def _judge_sizes(
     covered: list[tuple[int, int]], declared: list[int], trouble: Callable[[Trouble], None]
 ) -> None:
     covered.sort()
-    for (_, end), (start, _) in zip(covered, covered[1:], strict=False):
+    for (_, end), (start, _) in pairwise(covered):
         if start < end:
             trouble(Trouble("bomb", "has members that overlap"))
             break
@@ -147,8 +148,8 @@ def _central(source: Source) -> Iterator[Entry]:
     starts: dict[tuple[int, int], None] = {}
     at = tail.rfind(_END)
     while at >= 0:
-        for start in _directory_starts(source, base + at, tail[at : at + 22]):
-            starts[start] = None
+        for place in _directory_starts(source, base + at, tail[at : at + 22]):
+            starts[place] = None
         at = tail.rfind(_END, 0, at)
     for start, shift in starts:
         yield from _directory(source, start, shift)

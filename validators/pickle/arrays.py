@@ -1,8 +1,8 @@
 """Following a joblib stream over the raw arrays in it, whichever way a loader reads them.
 
-joblib writes an array's bytes right behind the opcode that fills its ``NumpyArrayWrapper``. A joblib
-of today skips an alignment in front of them, one of before 1.2 does not, and a plain unpickler reads
-them as opcodes. All three ways are walked. Source: ``joblib/numpy_pickle.py``.
+joblib writes an array's bytes right behind the opcode that fills its ``NumpyArrayWrapper``. A
+joblib of today skips an alignment in front of them, one of before 1.2 does not, and a plain
+unpickler reads them as opcodes. All three ways are walked. Source: ``joblib/numpy_pickle.py``.
 """
 
 from math import prod
@@ -28,7 +28,7 @@ class ArrayMachine(Machine):
         explore: whether it also walks the ways that other loaders take.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two switches more than its base
         self,
         window: Window,
         start: int,
@@ -55,10 +55,10 @@ class ArrayMachine(Machine):
             wrapper.state |= state
         self._explore(PlainMachine, self.pos)
         size = _item_size(wrapper)
-        first = self._behind_padding(wrapper)
         if size == OBJECT:
-            self._nested(first)
+            self._nested(self.pos)
             return
+        first = self._behind_padding(wrapper)
         count = _items(wrapper)
         if size is None or count is None or size * count > _MAX_ARRAY_BYTES:
             self.give_up("unreadable-array", "an array whose size cannot be told")

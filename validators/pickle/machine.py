@@ -1,15 +1,16 @@
 """A symbolic pickle machine: moves as an unpickler does, and creates, imports and calls nothing.
 
-It is at least as permissive as both unpicklers of CPython wherever those disagree, so whatever global
-one of them reaches is seen here. Opcodes: https://docs.python.org/3/library/pickletools.html and
-``Modules/_pickle.c`` of CPython.
+It is at least as permissive as both unpicklers of CPython wherever those disagree, so whatever
+global one of them reaches is seen here. Opcodes:
+https://docs.python.org/3/library/pickletools.html and ``Modules/_pickle.c`` of CPython.
 """
 
-from collections.abc import Iterator
+from __future__ import annotations
+
 from itertools import repeat
 
 from validators.pickle import opcodes as op
-from validators.pickle.values import DATA, OPAQUE, Global, Pickle, Use, Value, Wrapper
+from validators.pickle.values import DATA, OPAQUE, TUPLE, Global, Pickle, Use, Value, Wrapper
 from validators.pickle.window import Ended, Window
 
 MAX_OPCODES = 12_000_000  # a walk; keeps it under ten seconds and 256 MB
@@ -57,11 +58,11 @@ class Machine:
             pickle.stopped = str(ended)
         except IndexError:
             pickle.stopped = "takes more from the stack than there is"
-        pickle.opcodes = self.fuel - fuel.__length_hint__()  # type: ignore[attr-defined]
+        pickle.opcodes = self.fuel - fuel.__length_hint__()
         pickle.end = self.pos
         return pickle
 
-    def _loop(self, fuel: Iterator[None]) -> None:  # noqa: C901, PLR0912, PLR0915
+    def _loop(self, fuel: repeat[None]) -> None:  # noqa: C901, PLR0912, PLR0915
         # NB: one long function on purpose: this runs once an opcode, and a call would double it.
         window, rare = self.window, self.rare
         stack, marks, memo, far = self.stack, self.marks, self.memo, self.far
@@ -119,6 +120,10 @@ class Machine:
                 else:
                     stack.pop()
                 pos += 1
+            elif code in op.SHORT_TUPLES and not self.deep:
+                del stack[len(stack) - code + 0x85 :]  # all but one
+                stack[-1] = TUPLE
+                pos += 1
             elif code == op.MARK:
                 marks.append(len(stack))
                 pos += 1
@@ -170,7 +175,7 @@ class Machine:
             raise Ended("a memo entry that was never made")
         self.stack.append(value)
         if value.__class__ is Global:
-            self.pickle.uses[value].pushed += 1  # type: ignore[index]
+            self.pickle.uses[value].pushed += 1
 
     def wrapper(self) -> Value:
         """Make the instance that stands for a joblib array.

@@ -17,6 +17,7 @@ HIGHEST_PROTOCOL = 5
 MAX_EXTENSION = 0x7FFFFFFF
 MEMOIZE, BINPUT, BINGET, POP, MARK = 0x94, ord("q"), ord("h"), ord("0"), ord("(")
 SHORT_BINUNICODE, BINUNICODE = 0x8C, ord("X")
+SHORT_TUPLES = b"\x85\x86\x87"
 _MOST_KEPT = 64  # items of a tuple or dict that deep walks keep
 
 # Opcodes that push a value that is neither name nor callable: their whole length in bytes.
@@ -275,14 +276,14 @@ def _setitems(m: Machine) -> None:
 def _appends_or_additems(m: Machine) -> None:
     m.pos += 1
     m.pop_mark()
-    m.stack[-1]  # noqa: B018 - there has to be something to add to
+    m.stack[-1]
 
 
 @_opcode("a")
 def _append(m: Machine) -> None:
     m.pos += 1
     m.stack.pop()
-    m.stack[-1]  # noqa: B018 - there has to be something to add to
+    m.stack[-1]
 
 
 def _decode(name: bytes) -> str:
