@@ -6,7 +6,7 @@
   `path`
   : the lock file, as `nix-ai-model lock` writes it.
 
-  Each value can be used as a derivation, or called with attributes to override.
+  Each value is a derivation; its `override` gives one with other attributes.
 
   # Type
 
@@ -18,18 +18,16 @@
 
   ```nix
   (fromLock ./models.lock.json).minilm
-  (fromLock ./models.lock.json).minilm { security.policy = "scanned"; }
+  (fromLock ./models.lock.json).minilm.override { security.policy = "scanned"; }
   ```
 */
 { lib, ... }:
 path:
 builtins.mapAttrs (
   name: entry:
-  let
-    base = {
-      inherit name;
-      lock = entry;
-    };
-  in
-  lib.fetchModel base // { __functor = _: change: lib.fetchModel (base // change); }
+  # NB: no `__functor` for overriding: nix-build calls whatever can be called, and finds no derivation.
+  lib.fetchModel {
+    inherit name;
+    lock = entry;
+  }
 ) (import ./internal/lockfile.nix path).models

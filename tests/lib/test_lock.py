@@ -77,13 +77,21 @@ def test_the_model_tells_what_it_is(nix: Nix, tmp_path: Path) -> None:
     assert f"export HF_HOME='{facts['out']}'\n" in facts["shellHook"]
 
 
-def test_a_model_of_a_lock_can_be_overridden_both_ways(nix: Nix, tmp_path: Path) -> None:
+def test_a_model_of_a_lock_can_be_overridden(nix: Nix, tmp_path: Path) -> None:
     file = lock(tmp_path / "models.lock.json", "m")
-    plain, called, overridden = nix.eval(
-        f"""let m = (lib.fromLock {file}).m; off = {{ security.policy = "off"; }}; in
-          map (x: x.drvPath) [ m (m off) (m.override off) ]"""
+    plain, overridden, entry = nix.eval(
+        f"""let
+            locked = lib.fromLock {file};
+            off = {{ security.policy = "off"; }};
+            entry = (builtins.fromJSON (builtins.readFile {file})).models.m;
+          in
+          map (x: x.drvPath) [
+            locked.m
+            (locked.m.override off)
+            (lib.fetchModel ({{ name = "m"; lock = entry; }} // off))
+          ]"""
     )
-    assert plain != called == overridden
+    assert plain != overridden == entry
 
 
 def test_the_lock_may_be_named_by_path_and_name(nix: Nix, tmp_path: Path) -> None:
