@@ -24,7 +24,7 @@ asked = parser.parse_args()
 
 def main(home: Path) -> None:
     """Load the model from a home directory that is new."""
-    os.environ["HOME"] = str(home)
+    os.environ |= {"HOME": str(home), "HF_MODULES_CACHE": str(home / "modules")}
     for entry in asked.link or ():
         cache = Path(os.environ.setdefault("HF_HOME", str(home / "cache")), "hub")
         cache.mkdir(parents=True, exist_ok=True)
