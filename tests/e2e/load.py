@@ -1,6 +1,6 @@
 """A user's program: loads a model and prints as JSON what it computes and where it found it.
 
-    python load.py ID_OR_PATH [--link ENTRY] [--revision REV] [--snapshot] [--trust]
+    python load.py ID_OR_PATH [--link|--merge ENTRY] [--revision REV] [--snapshot] [--trust]
 
 It is run by `scripts/with-store` as somebody who may write nothing but a new home.
 """
@@ -8,6 +8,7 @@ It is run by `scripts/with-store` as somebody who may write nothing but a new ho
 import argparse
 import json
 import os
+import subprocess
 import tempfile
 import warnings
 from pathlib import Path
@@ -15,7 +16,8 @@ from typing import Any
 
 parser = argparse.ArgumentParser()
 parser.add_argument("model")
-parser.add_argument("--link", metavar="ENTRY", action="append", help="link it into a new cache")
+parser.add_argument("--link", metavar="ENTRY", type=Path, action="append", default=[])
+parser.add_argument("--merge", metavar="ENTRY", type=Path, action="append", default=[])
 parser.add_argument("--revision")
 parser.add_argument("--snapshot", action="store_true", help="ask huggingface_hub for the files")
 parser.add_argument("--trust", action="store_true", help="run the model's own code")
@@ -25,11 +27,19 @@ asked = parser.parse_args()
 def main(home: Path) -> None:
     """Load the model from a home directory that is new."""
     os.environ |= {"HOME": str(home), "HF_MODULES_CACHE": str(home / "modules")}
-    for entry in asked.link or ():
-        cache = Path(os.environ.setdefault("HF_HOME", str(home / "cache")), "hub")
-        cache.mkdir(parents=True, exist_ok=True)
-        (cache / Path(entry).name).symlink_to(entry)
+    if asked.link or asked.merge:
+        os.environ["HF_HOME"] = str(home)
+        fill(home / "hub")
     print(json.dumps(compute(**({"revision": asked.revision} if asked.revision else {}))))
+
+
+def fill(cache: Path) -> None:
+    """Link cache entries into a new cache: whole, or file by file where several share a name."""
+    cache.mkdir()
+    for entry in asked.link:
+        (cache / entry.name).symlink_to(entry)
+    for entry in asked.merge:
+        subprocess.run(["cp", "-rsn", "--no-preserve=mode", entry, cache], check=True)
 
 
 def compute(**options: str) -> dict[str, Any]:
