@@ -40,9 +40,14 @@ rec {
   shellWord = text: "'${replaceStrings [ "'" ] [ "'\\''" ] (toString text)}'";
 
   # Shell text that exports variables.
+  # NB: transformers copies the code of a model below HF_HOME before it runs it; not into the store.
   exports =
     env:
-    concatStringsSep "" (map (name: "export ${name}=${shellWord env.${name}}\n") (builtins.attrNames env));
+    concatStringsSep "" (map (name: "export ${name}=${shellWord env.${name}}\n") (builtins.attrNames env))
+    + (if env ? HF_HOME then modulesOutside else "");
+  modulesOutside = ''
+    export HF_MODULES_CACHE="''${HF_MODULES_CACHE:-''${XDG_CACHE_HOME:-$HOME/.cache}/huggingface/modules}"
+  '';
 
   # The name of a repository's directory in a Hugging Face cache.
   hubEntry =
