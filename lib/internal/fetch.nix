@@ -41,26 +41,24 @@ in
   args,
 }:
 let
-  auth = args.auth or { };
-  failure = args.onDownloadFailure or { };
-  sharding = args.sharding or { };
+  inherit (args) auth sharding;
 
   order = {
     inherit revision;
     source = source.spec;
-    stall = args.download.stallTimeout or 60;
+    stall = args.download.stallTimeout;
     jobs = 4;
     shards =
-      if sharding.enable or false then
+      if sharding.enable then
         {
-          pattern = sharding.pattern or "*-of-*";
-          jobs = sharding.parallelDownloads or 4;
+          inherit (sharding) pattern;
+          jobs = sharding.parallelDownloads;
         }
       else
         null;
     retries = {
-      times = failure.maxRetries or 5;
-      delay = failure.retryDelay or 1;
+      times = args.onDownloadFailure.maxRetries;
+      delay = args.onDownloadFailure.retryDelay;
     };
   };
 
@@ -71,7 +69,7 @@ let
         impureEnvVars =
           proxies
           ++ source.kind.environment
-          ++ (auth.impureEnvVars or [ ])
+          ++ auth.impureEnvVars
           ++ (if auth ? tokenEnvVar then [ auth.tokenEnvVar ] else [ ]);
         SSL_CERT_FILE = toolchain.caBundle;
         order = toJSON (order // extra);

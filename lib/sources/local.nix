@@ -5,6 +5,7 @@ let
   inherit (types)
     bool
     either
+    field
     listOf
     pathLike
     required
@@ -16,14 +17,15 @@ in
   example = "file:PATH";
 
   fields = {
-    # File or directory; a relative string is refused in flakes, a Nix path (`./model`) is not.
-    path = required (either pathLike text);
-    # Globs of the files to take; all by default.
-    files = listOf text;
-    # Globs of the files to leave out.
-    exclude = listOf text;
-    # Whether a wrong hash is an error (the default) or a warning.
-    strict = bool;
+    path =
+      field "File or directory; a relative string is refused in flakes, a Nix path (`./model`) is not."
+        { example = "./model"; }
+        (required (either pathLike text));
+    files = field "Globs of the files to take; all by default." { example = "[ \"*.json\" ]"; } (
+      listOf text
+    );
+    exclude = field "Globs of the files to leave out." { example = "[ \"*.bin\" ]"; } (listOf text);
+    strict = field "Whether a wrong hash is an error (the default) or a warning." { } bool;
   };
 
   parse = body: { path = body; };
