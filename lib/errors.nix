@@ -140,6 +140,12 @@ rec {
     names:
     message "the model is pinned twice, by ${quoted names}" "keep one of `lock` (best), `fileHashes`, `hash`.";
 
+  onlyWhole =
+    given:
+    message "`${given}` cannot pin a source that is unpacked, whose files are not known before" ''
+      write the following, and copy the hash that the failing build prints:
+          hash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";'';
+
   lockVersion =
     got: file:
     message "the lock file ${file} has version ${show got}; this library reads version 1" "write it anew with: nix-ai-model lock update --lock-file ${file}";

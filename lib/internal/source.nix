@@ -83,10 +83,16 @@ let
     else
       checked (head named) given.${head named};
 
-  checked = type: attrs: {
-    inherit type attrs;
-    problems = (types.record sources.${type}.fields).check "source.${type}" attrs;
-  };
+  checked =
+    type: attrs:
+    let
+      illTyped = (types.record sources.${type}.fields).check "source.${type}" attrs;
+    in
+    {
+      inherit type attrs;
+      # What only the type itself can judge comes after the types of its attributes.
+      problems = if illTyped != [ ] then illTyped else (sources.${type}.problems or (_: [ ])) attrs;
+    };
 
   read =
     if beside then
