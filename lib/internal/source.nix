@@ -109,7 +109,7 @@ read
   # Arguments that belonged to the source, to be left out of the check of the rest.
   taken = attrNames flat;
   # The form that lock files and builders read.
-  spec = { ${read.type} = read.attrs; };
+  spec = { ${read.type} = (sources.${read.type}.plain or (attrs: attrs)) read.attrs; };
   kind = sources.${read.type};
   reference = sources.${read.type}.reference read.attrs;
 }
