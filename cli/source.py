@@ -79,9 +79,9 @@ def read_source(reference: str, arguments: argparse.Namespace) -> Source:
 
 
 def is_reference(text: str) -> bool:
-    """Whether a text begins with a scheme, as only references do."""
+    """Whether a text begins with a scheme, as only references do, or is a source as JSON."""
     scheme, colon, _ = text.partition(":")
-    return bool(colon) and scheme.lower() in PARSE
+    return text.startswith("{") or (bool(colon) and scheme.lower() in PARSE)
 
 
 def pinned(source: Source, revision: str) -> Source:

@@ -7,6 +7,7 @@ from common.secrets import Secret
 from fetchers.context import Context
 
 HUB_TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_API_KEY")
+URL_TOKEN_VARIABLE = "NIX_AI_MODELS_URL_TOKEN"  # noqa: S105 - a name
 
 
 def hub_token(context: Context) -> Secret | None:
@@ -19,6 +20,12 @@ def hub_token(context: Context) -> Secret | None:
         if value and value.strip():
             return Secret(value.strip(), f"${name}")
     return None
+
+
+def url_token(context: Context) -> Secret | None:
+    """Find the bearer token for plain addresses; basic credentials come from netrc."""
+    value = (context.variable(URL_TOKEN_VARIABLE) or "").strip()
+    return Secret(value, f"${URL_TOKEN_VARIABLE}") if value else None
 
 
 class Bearer(AuthBase):

@@ -4,7 +4,6 @@ let
   inherit (builtins)
     attrNames
     mapAttrs
-    match
     partition
     toJSON
     ;
@@ -32,7 +31,6 @@ let
     "NIX_SSL_CERT_FILE"
   ];
 
-  algorithm = hash: if match "sha512-.*" hash == null then "sha256" else "sha512";
 in
 {
   name,
@@ -79,7 +77,7 @@ let
     );
 
   # NB: an unknown hash is left for Nix to report, with the hash to write.
-  expected = hash: if hash == fakeHash || algorithm hash != "sha256" then null else hash;
+  expected = hash: if hash == fakeHash || text.algorithm hash != "sha256" then null else hash;
   fileOrder =
     path: file:
     {
@@ -91,7 +89,7 @@ let
 
   fixed = hash: mode: {
     outputHash = hash;
-    outputHashAlgo = algorithm hash;
+    outputHashAlgo = text.algorithm hash;
     outputHashMode = mode;
   };
 

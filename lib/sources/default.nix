@@ -2,4 +2,5 @@
 {
   huggingface = import ./huggingface.nix;
   local = import ./local.nix;
+  url = import ./url.nix;
 }
