@@ -2,4 +2,5 @@
 {
   huggingface = import ./huggingface.nix;
   local = import ./local.nix;
+  s3 = import ./s3.nix;
 }
