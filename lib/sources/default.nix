@@ -2,5 +2,6 @@
 {
   huggingface = import ./huggingface.nix;
   local = import ./local.nix;
+  ollama = import ./ollama.nix;
   s3 = import ./s3.nix;
 }

@@ -29,12 +29,16 @@ Act = Callable[[Seen], "Answer | None"]
 
 @dataclass(frozen=True)
 class Answer:
-    """What is sent instead of the server's answer; `cut` ends the server's own after some bytes."""
+    """What is sent instead of the server's answer.
+
+    `cut` ends the server's own after some bytes; `sized` tells whether the length is said.
+    """
 
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     cut: int | None = None
+    sized: bool = True
 
 
 class Proxy:
@@ -102,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         answer = self.server.proxy.decide(Seen(self.command, self.path, self.headers))
         if answer and answer.cut is None:
-            self._send(answer.status, answer.headers, answer.body)
+            self._send(answer.status, answer.headers, answer.body, sized=answer.sized)
             return
         self._forward(body, answer.cut if answer else None)
 
@@ -125,14 +129,19 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(answer.status, headers, content, cut)
 
     def _send(
-        self, status: int, headers: Mapping[str, str], body: bytes, cut: int | None = None
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        cut: int | None = None,
+        *,
+        sized: bool = True,
     ) -> None:
+        self.close_connection = self.close_connection or cut is not None or not sized
         self.send_response_only(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        if self.command != "HEAD":
+        if self.command != "HEAD" and sized:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body if cut is None else body[:cut])
-        if cut is not None:
-            self.close_connection = True
