@@ -13,12 +13,13 @@ from common.errors import UsageError
 from common.reference import PARSE, Source, parse_reference
 from common.secrets import mask, remember
 
+_GLOBBED = ("huggingface", "local", "s3", "gcs", "azure")
 # What an option is called as an attribute, by the type of source that has it.
 _ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     "revision": {"huggingface": "revision", "git-lfs": "rev", "mlflow": "modelVersion"},
-    "include": {"huggingface": "files", "local": "files", "git-lfs": "lfsFiles"},
-    "exclude": {"huggingface": "exclude", "local": "exclude"},
-    "endpoint": {"huggingface": "endpoint"},
+    "include": {"git-lfs": "lfsFiles"} | dict.fromkeys(_GLOBBED, "files"),
+    "exclude": dict.fromkeys(_GLOBBED, "exclude"),
+    "endpoint": dict.fromkeys(("huggingface", "s3", "gcs", "azure"), "endpoint"),
     "tracking_uri": {"mlflow": "trackingUri"},
     "region": {"s3": "region"},
 }
@@ -49,7 +50,9 @@ def add_options(verb: Parser) -> None:
         action="store_true",
         help="keep pickles and other formats of weights that are there as safetensors",
     )
-    group.add_argument("--endpoint", metavar="URL", help="hub to ask instead of $HF_ENDPOINT")
+    group.add_argument(
+        "--endpoint", metavar="URL", help="another hub or object store than the usual one"
+    )
     group.add_argument("--tracking-uri", metavar="URL", help="MLflow tracking server")
     group.add_argument("--region", metavar="NAME", help="region of an S3 bucket")
 

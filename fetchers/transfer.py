@@ -21,6 +21,7 @@ from fetchers.context import Context
 from fetchers.retry import Interrupted, Patience
 
 PROGRESS_BYTES = 16 << 20  # a transfer that got this much further has its retries back
+ACCEPT = "nix-ai-model lock diff, and when the change is wanted: nix-ai-model lock update"
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -190,5 +191,5 @@ class _Transfer:
             f"{self._file.path} from {self._origin} is not what was pinned: its {kind} should be "
             f"{expected}",
             got,
-            "nix-ai-model lock diff, and when the change is wanted: nix-ai-model lock update",
+            ACCEPT,
         )
