@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from common.progress import Progress, Silent
+from fetchers.auth import Auth
+from fetchers.wallet import Wallet
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ class Context:
         direct: write straight into the target instead of a temporary name; only for a
             derivation's own output, which Nix itself discards unless the build succeeds.
         log: takes a sentence for the user (already safe to print after masking).
+        auth: where credentials are to be found.
+        wallet: the tokens in use; shared by every copy of this context.
+        shell: absolute path of the shell that runs the user's commands.
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -42,6 +47,9 @@ class Context:
     progress: Progress = field(default_factory=Silent)
     direct: bool = False
     log: Callable[[str], None] = lambda _: None
+    auth: Auth = field(default_factory=Auth)
+    wallet: Wallet = field(default_factory=Wallet)
+    shell: str = "/bin/sh"
 
     def variable(self, *names: str) -> str | None:
         """Give the first of these environment variables that is set and not empty."""
