@@ -1,4 +1,4 @@
-"""Where a model's credentials are to be found: the settings of `auth`: names of places, never values.
+"""Where a model's credentials are to be found: the settings of `auth`, which hold no values.
 
 The keys are those of `auth` in Nix (`lib/types/fetchModel.nix`); the order that a builder gets
 carries them as they were written.

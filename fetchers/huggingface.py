@@ -122,8 +122,8 @@ def refused(source: Source, code: str, status: int | str, context: Context) -> M
     got = f"HTTP {status} {f'with the token of {token.origin}' if token else 'without a token'}"
     if code == "GatedRepo":
         steps = f"1. accept the licence at {page}\n     2. {remedy_for(context)}"
-        what = f"{name} is gated, and {'this token does' if token else 'no token was found to'}"
-        return AuthError(f"{what} not open it" if token else f"{what} open it", got, _help(context, steps))
+        why = "this token does not open it" if token else "no token was found"
+        return AuthError(f"{name} is gated, and {why}", got, _help(context, steps))
     if status == _GONE or code == "RepoNotFound":
         remedy = f"the id as shown at {ENDPOINT}; for a private repository: {remedy_for(context)}"
         return NotFoundError(f"{name} does not exist, or is private", got, remedy)
