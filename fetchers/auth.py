@@ -102,15 +102,11 @@ def read_auth(data: Mapping[str, Any], security: Mapping[str, Any]) -> Auth:
 
 
 def _places(kind: str, setting: Mapping[str, str] | None) -> list[str]:
-    """Give the paths of a decrypted secret.
-
-    An absolute path outside the store is the decrypted file itself; any other names the encrypted
-    file, whose decrypted form has its base name.
-    """
+    """Give the paths of a decrypted secret: named itself, or by its encrypted file's base name."""
     if setting is None:
         return []
     path = PurePosixPath(setting["secretFile"])
-    if path.is_absolute() and path.parts[1:2] == ("run",):
+    if path.is_absolute():
         return [str(path)]
     name = path.stem if path.suffix in _ENCRYPTED_ENDINGS else path.name
     folder = _DECRYPTED[kind]

@@ -22,6 +22,7 @@ from fetchers.context import Context
 from fetchers.wallet import Held, read_token
 
 HUB_TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_API_KEY")
+URL_TOKEN_VARIABLE = "NIX_AI_MODELS_URL_TOKEN"  # noqa: S105 - a name
 LONGEST_FILE = 64 << 10  # bytes; a token file is a line
 _NO_HOME = ("/homeless-shelter", "/var/empty", "/nonexistent")  # what builders have for a home
 
@@ -37,13 +38,13 @@ def hub_token(context: Context) -> Secret | None:
     return find_token(context, HUB_TOKEN_VARIABLES, hub_file=True)
 
 
-def own_token(context: Context) -> Secret | None:
-    """Find the token that the model's `auth` names, for a source that has no usual variable.
+def url_token(context: Context) -> Secret | None:
+    """Find the bearer token for plain addresses; basic credentials come from netrc.
 
     Raises:
         AuthError: as `hub_token`.
     """
-    return find_token(context, ())
+    return find_token(context, (URL_TOKEN_VARIABLE,))
 
 
 def find_token(

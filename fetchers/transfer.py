@@ -122,14 +122,12 @@ def _in_parts(
             sync_bytes=kept.sync_bytes if kept else 0,
             waiting=waiting,
         )
-        return _finish(file, target, partial, kept, Parts(file, partial, opener, context, origin))
+        return _finish(target, partial, kept, Parts(file, partial, opener, context, origin))
     except OSError as error:
         raise _disk_error(error, file.path, file.size, target) from error
 
 
-def _finish(
-    file: RemoteFile, target: Path, partial: Partial, kept: Partials | None, parts: Parts
-) -> Digests:
+def _finish(target: Path, partial: Partial, kept: Partials | None, parts: Parts) -> Digests:
     """Run the transfer, and put the whole file into its place; a failed one stays if it should."""
     keep = kept is None or kept.keep
     try:

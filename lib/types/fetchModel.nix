@@ -14,6 +14,7 @@ let
     listOf
     matching
     nullOr
+    onlyTrue
     outsidePath
     pathLike
     positive
@@ -61,7 +62,7 @@ in
     tokenEnvVar = matching "the name of an environment variable" "\"HF_TOKEN\"" "[A-Za-z_][A-Za-z0-9_]*";
     # File that holds the token, readable by the builder.
     tokenFile = outsidePath;
-    # Read the token that the Hugging Face command line stored.
+    # Read the token that the Hugging Face command line stored, where it can be read (default true).
     useHfCli = bool;
     # Text shown when access to a gated model is refused.
     gatedModelHelp = string;
@@ -73,16 +74,22 @@ in
     impureEnvVars = listOf text;
     # A netrc file to use.
     netrcFile = outsidePath;
-    # Shell text whose output gives the credential.
+    # Shell text that prints a token, or `export AUTH_HEADER="Bearer …"`.
     authScript = string;
     # Getting a new token before the old one expires.
     tokenRefresh = record {
+      # False to leave the command unused.
       enable = bool;
+      # Shell text that prints a token, alone or as OAuth 2 JSON.
       command = required string;
+      # Seconds before the end of a token at which the next one is asked for (default 300).
       refreshBeforeExpirySec = count;
+      # Seconds that a token is used which does not say when it ends (default 3600).
       maxTokenAgeSec = positive;
     };
+    # The decrypted file of sops-nix (below /run), or the encrypted one, by whose name it is found.
     sops = secretFile;
+    # The same of agenix.
     agenix = secretFile;
   };
 
@@ -90,18 +97,24 @@ in
   download = record {
     # Seconds without a byte after which a connection is cut and resumed.
     stallTimeout = seconds;
-    # Go on with a new token after HTTP 401 or 403.
+    # Connections to use for one large file (default 4).
+    connections = positive;
+    # Places that have files by their hash, at `sha256/<hex>`, asked before the source itself.
+    mirrors = listOf (matching "an http, https or file address" "\"https://mirror.example.org/models\"" "(https?|file)://.+");
+    # Go on with another token after HTTP 401 or 403 (default true).
     resumeOnAuthFailure = bool;
-    # How often to go on after an interruption of any kind.
+    # How often to go on so, or with `action = "retry"` to begin anew, without progress (default 3).
     maxResumeAttempts = count;
-    # Keep partial files in a directory that survives the build.
+    # Keep partial files where another build finds them: `onDownloadFailure.persistPath`, else
+    # /var/cache/nix-ai-models. By default if that is there; true warns if it is not.
     enableCheckpoints = bool;
-    # Megabytes between two checkpoints.
+    # Megabytes between two waits for the disk to have them (default 268).
     checkpointIntervalMB = positive;
   };
 
   # What to do when fetching fails for good.
   onDownloadFailure = record {
+    # `clean` removes partial files, `persist` keeps them, `retry` begins again after a minute.
     action = enum [
       "clean"
       "persist"
@@ -109,11 +122,11 @@ in
     ];
     # Where `persist` keeps partial files.
     persistPath = outsidePath;
-    # Repetitions of a request without progress (default 5).
+    # Repetitions of a request without progress (default 3).
     maxRetries = count;
     # Seconds before the first repetition, doubling up to 60 (default 1).
     retryDelay = seconds;
-    # Shell text that is run after a failure.
+    # Shell text that is run after a failure, with MODEL_NAME, MODEL_SOURCE and MODEL_ERROR.
     notifyCommand = string;
   };
 
@@ -159,9 +172,17 @@ in
     ignoreFiles = listOf text;
     # Licence identifiers that are accepted; anything else is refused.
     allowedLicenses = listOf text;
-    maskSecretsInLogs = bool;
+    # Secrets are masked always; false is refused.
+    maskSecretsInLogs = onlyTrue errors.secretsAreMasked;
+    # Run `notifyCommand` without credentials in its environment (default true). Validators and
+    # scripts never have any: they run in another derivation.
     isolateCredentialsFromHooks = bool;
-    requiredScopes = listOf text;
+    # What a Hugging Face token must be allowed, else the fetch fails before it begins.
+    requiredScopes = listOf (enum [
+      "read"
+      "write"
+    ]);
+    # Warn about a Hugging Face token that is allowed more than reading.
     warnOnExcessiveScopes = bool;
   };
 
