@@ -12,9 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from validators.commands import run_command
-from validators.runner import run_checks
-
 from cli.report import refusal, say_report, write
 from common.digest import from_sri
 from common.entry import run
@@ -25,6 +22,8 @@ from common.reference import Source
 from layouts import flat, huggingface, metadata
 from layouts.place import Item, content_id, describe
 from validators.base import Model, ModelFile
+from validators.commands import run_command
+from validators.runner import run_checks
 
 Plan = Mapping[str, Any]
 SETUP_HOOK = "nix-support/setup-hook"  # what stdenv sources in a shell that has the model

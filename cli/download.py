@@ -128,7 +128,7 @@ class _Fetch:
         """Download small files side by side into the tree."""
         if not files:
             return {}
-        progress = _OneBar(self._context.progress, count(len(files), "small file"), files)
+        progress = OneBar(self._context.progress, count(len(files), "small file"), files)
         pool = ThreadPoolExecutor(JOBS)
         try:
             waiting = [
@@ -145,7 +145,7 @@ class _Fetch:
         }
 
 
-class _OneBar(Silent):
+class OneBar(Silent):
     """Shows many small files as one."""
 
     def __init__(self, progress: Progress, name: str, files: Iterable[RemoteFile]) -> None:
@@ -153,10 +153,13 @@ class _OneBar(Silent):
         progress.start(name, sum(file.size or 0 for file in files))
 
     def advance(self, name: str, count: int) -> None:  # noqa: ARG002 - counted under one name
+        """Count bytes of any of the files."""
         self._progress.advance(self._name, count)
 
     def note(self, text: str) -> None:
+        """Say a sentence."""
         self._progress.note(text)
 
     def close(self) -> None:
+        """End the bar."""
         self._progress.finish(self._name)

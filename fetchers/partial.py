@@ -21,6 +21,7 @@ from common.digest import CHUNK_BYTES
 from common.errors import DiskError
 
 BLOCK_BYTES = CHUNK_BYTES
+DISK_BLOCK = 512  # bytes, the unit of st_blocks
 SYNC_BYTES = 256 << 20  # between two waits for the disk; what a power cut can cost at most
 _RECORD = struct.Struct("<II")
 _OWN = 0o644
@@ -76,7 +77,7 @@ class Partial:
         self._journal_path, self._sync_bytes, self._unsynced = journal, sync_bytes, 0
         self._crc = array("I", bytes(4 * self.count))
         self._there = bytearray(self.count)
-        self._journal = -1 if journal is None else _open_alone(journal, waiting)
+        self._journal = -1 if journal is None else open_alone(journal, waiting)
         self._data = _open(data, fresh=journal is None)
         if journal is not None and os.fstat(self._data).st_size == size:
             self._read_journal()
@@ -163,8 +164,13 @@ def _open(path: Path, *, fresh: bool) -> int:
         return descriptor
 
 
-def _open_alone(path: Path, waiting: Callable[[], None]) -> int:
-    """Open the journal and hold its lock, so that two processes do not write one file."""
+def open_alone(path: Path, waiting: Callable[[], None]) -> int:
+    """Open a file, made if need be, and hold its lock until it is closed.
+
+    Args:
+        path: whoever removes it does so while holding the lock.
+        waiting: called before waiting for another process.
+    """
     while True:
         descriptor = _open(path, fresh=False)
         try:

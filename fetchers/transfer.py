@@ -21,14 +21,13 @@ from fetchers.context import Context
 from fetchers.hashed import mirror_openers
 from fetchers.mismatch import changed
 from fetchers.opened import Opened, Opener
-from fetchers.partial import Partial, Partials
+from fetchers.partial import DISK_BLOCK, Partial, Partials
 from fetchers.parts import Parts
 from fetchers.retry import Attempts, Interrupted
 
 __all__ = ["Opened", "Opener", "receive"]
 
 PARTS_FROM_BYTES = 4 << 20  # from here on a file is worth a journal and several connections
-_DISK_BLOCK = 512  # bytes, the unit of st_blocks
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -150,7 +149,7 @@ def _check_space(file: RemoteFile, place: Path) -> None:
         return
     folder = place.parent
     # What a partial file occupies already; it may be sparse, so its size says nothing.
-    there = place.stat().st_blocks * _DISK_BLOCK if place.exists() else 0
+    there = place.stat().st_blocks * DISK_BLOCK if place.exists() else 0
     free, need = shutil.disk_usage(folder).free, file.size - there
     if need > free:
         raise DiskError(
