@@ -129,7 +129,7 @@ class _Fetch:
         """Download small files side by side into the tree."""
         if not files:
             return {}
-        progress = _OneBar(self._context.progress, count(len(files), "small file"), files)
+        progress = OneBar(self._context.progress, count(len(files), "small file"), files)
         pool = ThreadPoolExecutor(JOBS)
         futures = [pool.submit(self.into, file, tree / file.path, progress) for file in files]
         try:
@@ -152,7 +152,7 @@ class _StoppedError(Exception):
     """Ends a worker whose result nobody waits for any more."""
 
 
-class _OneBar(Silent):
+class OneBar(Silent):
     """Shows many small files as one, until it is closed."""
 
     def __init__(self, progress: Progress, name: str, files: Iterable[RemoteFile]) -> None:
@@ -160,13 +160,16 @@ class _OneBar(Silent):
         progress.start(name, sum(file.size or 0 for file in files))
 
     def start(self, name: str, total: int | None, done: int = 0) -> None:  # noqa: ARG002
+        """Begin one of the files."""
         self._check()
 
     def advance(self, name: str, count: int) -> None:  # noqa: ARG002 - counted under one name
+        """Count bytes of any of the files."""
         self._check()
         self._progress.advance(self._name, count)
 
     def note(self, text: str) -> None:
+        """Say a sentence."""
         self._check()
         self._progress.note(text)
 
@@ -175,7 +178,9 @@ class _OneBar(Silent):
             raise _StoppedError
 
     def finish_all(self) -> None:
+        """End the bar, with all files there."""
         self._progress.finish(self._name)
 
     def close(self) -> None:
+        """Stop whoever still counts."""
         self._open = False

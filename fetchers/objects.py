@@ -13,7 +13,8 @@ from typing import TypeVar
 from common.errors import IntegrityError, NotFoundError, TransferError, UsageError
 from common.files import RemoteFile, check_path, select
 from common.reference import Source, show_reference
-from fetchers.transfer import ACCEPT, Opened, Opener
+from fetchers.mismatch import ACCEPT
+from fetchers.transfer import Opened, Opener
 
 READINGS = 5  # of a listing of several pages, before it is called restless
 SHOWN = 5  # paths in a message

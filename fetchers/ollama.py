@@ -20,9 +20,10 @@ from common.reference import Source, show_reference
 from fetchers.base import Digests, Snapshot
 from fetchers.context import Context
 from fetchers.http import new_session, send, url_opener
+from fetchers.mismatch import ACCEPT
 from fetchers.registry import RegistryAuth
 from fetchers.retry import retrying
-from fetchers.transfer import ACCEPT, Opened, receive
+from fetchers.transfer import Opened, receive
 
 ACCEPTED = (
     "application/vnd.docker.distribution.manifest.v2+json",

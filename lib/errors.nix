@@ -103,6 +103,10 @@ rec {
     path:
     message "`${path}` is refused: it would be readable by everybody in the Nix store, got a value that is not shown" "remove it (and revoke that token), and give the token in the environment: export HF_TOKEN=…";
 
+  secretsAreMasked =
+    path:
+    message "`${path}` cannot be turned off: build logs are kept, and shared with everybody, got false" "remove it; to look for a credential's origin, run: nix-ai-model doctor";
+
   unknownSource =
     name: valid:
     message "`source` names no known type, got ${show name}${didYouMean valid name}" "write one of: ${

@@ -1,12 +1,14 @@
 # What may be inside a model.
 let
   types = import ../default.nix;
+  errors = import ../../errors.nix;
   command = import ./command.nix;
   inherit (types)
     bool
     enum
     field
     listOf
+    onlyTrue
     pathLike
     record
     text
@@ -63,12 +65,23 @@ field "What may be inside a model." { } (record {
       example = "./trust.json";
     } pathLike;
   });
-  maskSecretsInLogs = field "Whether secrets are masked in every log; they always are." { } bool;
-  isolateCredentialsFromHooks =
-    field "Whether commands of yours are kept from credentials; they always are." { }
-      bool;
-  requiredScopes = field "Scopes that the token must have." { example = "[ \"read\" ]"; } (
-    listOf text
+  maskSecretsInLogs = field "Secrets are masked always; false is refused." { } (
+    onlyTrue errors.secretsAreMasked
   );
-  warnOnExcessiveScopes = field "Whether to warn when the token may do more than it must." { } bool;
+  isolateCredentialsFromHooks =
+    field "Whether commands of yours run without credentials in their environment."
+      { default = true; }
+      bool;
+  requiredScopes =
+    field "What a Hugging Face token must be allowed, else the fetch fails before it begins."
+      { example = "[ \"read\" ]"; }
+      (
+        listOf (enum [
+          "read"
+          "write"
+        ])
+      );
+  warnOnExcessiveScopes =
+    field "Whether to warn about a Hugging Face token that is allowed more than reading." { }
+      bool;
 })
