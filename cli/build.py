@@ -18,6 +18,7 @@ from common.entry import run
 from common.errors import ModelError
 from common.files import select, walk
 from common.findings import CheckResult, Report
+from common.model_card import licences
 from common.reference import Source
 from layouts import completeness, flat, huggingface, metadata
 from layouts.place import Item, content_id, describe
@@ -27,6 +28,11 @@ from validators.runner import run_checks
 
 Plan = Mapping[str, Any]
 SETUP_HOOK = "nix-support/setup-hook"  # what stdenv sources in a shell that has the model
+# As in lib/internal/text.nix: transformers would copy a model's code below HF_HOME, in the store.
+MODULES_OUTSIDE = (
+    'export HF_MODULES_CACHE="${HF_MODULES_CACHE:-'
+    '${XDG_CACHE_HOME:-$HOME/.cache}/huggingface/modules}"\n'
+)
 
 
 def main() -> int:
@@ -185,6 +191,8 @@ def _describe(
         "revision": (plan["revision"] or None) if recorded else None,
         "fetchedAt": plan["lockedAt"],
         "hash": plan["hash"],
+        "licenses": list(licences({item.path: item.local for item in items})),
+        "signOutput": plan["signOutput"],
     }
     metadata.write(out, metadata.describe(identity, items, report, scripts))
 
@@ -195,6 +203,8 @@ def _write_setup_hook(variables: Mapping[str, str], out: Path) -> None:
         return
     hook.parent.mkdir()
     lines = [f"export {name}={_word(value, out)}\n" for name, value in sorted(variables.items())]
+    if "HF_HOME" in variables:
+        lines.append(MODULES_OUTSIDE)
     hook.write_text("".join(lines), "utf-8")
 
 

@@ -6,7 +6,7 @@
   `path`
   : the lock file, as `nix-ai-model lock` writes it.
 
-  Each value can be used as a derivation, or called with attributes to override.
+  Each value is what `fetchModel` gives; its `override` changes arguments of that one model.
 
   # Type
 
@@ -18,18 +18,15 @@
 
   ```nix
   (fromLock ./models.lock.json).minilm
-  (fromLock ./models.lock.json).minilm { security.policy = "scanned"; }
+  (fromLock ./models.lock.json).minilm.override { security.policy = "scanned"; }
   ```
 */
 { lib, ... }:
 path:
 builtins.mapAttrs (
   name: entry:
-  let
-    base = {
-      inherit name;
-      lock = entry;
-    };
-  in
-  lib.fetchModel base // { __functor = _: change: lib.fetchModel (base // change); }
+  lib.fetchModel {
+    inherit name;
+    lock = entry;
+  }
 ) (import ./internal/lockfile.nix path).models

@@ -54,8 +54,8 @@ def run_command(  # noqa: PLR0913 - the specification's attributes, one by one
         name: in the report.
         command: one or more lines for the shell.
         on_failure: ``abort`` (or ``fail``) refuses the model; ``persist`` does, too, and the caller
-            keeps the files; ``warn`` goes on and says so; ``skip`` goes on as though the command had
-            not been asked for; ``ignore`` goes on and only records it.
+            keeps the files; ``warn`` goes on and says so; ``skip`` goes on as though the command
+            had not been asked for; ``ignore`` goes on and only records it.
         timeout: seconds; then the command and all it started is ended, which is a failure.
         env: the environment; None means this process's.
         src: the raw files, ``$src``.

@@ -60,7 +60,7 @@ class _Drain(threading.Thread):
                     self._tell(data)
 
 
-def run(  # noqa: PLR0913 - each is a limit or part of the environment
+def run(
     argv: Sequence[str],
     *,
     cwd: Path,
@@ -136,8 +136,8 @@ def _end_session(process: "subprocess.Popen[bytes]") -> None:
 def limit_memory(size: int) -> None:
     """Limit the data of this process, where the system can.
 
-    Linux counts private memory, not mapped files, under RLIMIT_DATA; Darwin accepts and ignores it, so
-    there `watch_memory` is what counts.
+    Linux counts private memory, not mapped files, under RLIMIT_DATA; Darwin accepts and ignores
+    it, so there `watch_memory` is what counts.
     """
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_DATA, (size, size))

@@ -21,8 +21,15 @@ let
         inherit name source args;
         revision = integrity.revision or (source.kind.revision source.attrs);
       };
+  # path → where it is and with which sha256.
   places =
-    if source.type == "local" then fetch.files integrity.files else fetch.files integrity.files integrity.smallHash or null;
+    if source.type == "local" then
+      fetch.files integrity.files
+    else
+      mapAttrs (path: local: {
+        inherit local;
+        inherit (integrity.files.${path}) sha256;
+      }) (fetch.files integrity.files integrity.smallHash or null);
 in
 if integrity.mode == "impure" then
   {
@@ -38,10 +45,9 @@ else
   {
     tree = null;
     files = mapAttrs (
-      path: local:
+      path: place:
       {
-        inherit local;
-        inherit (integrity.files.${path}) sha256;
+        inherit (place) local sha256;
       }
       // (if integrity.files.${path} ? size then { inherit (integrity.files.${path}) size; } else { })
     ) places;

@@ -28,6 +28,9 @@ rec {
     in
     if name == "" then "file" else name;
 
+  # The algorithm of a hash in any notation.
+  algorithm = hash: if match "sha512-.*" hash == null then "sha256" else "sha512";
+
   # The variable that holds a model's path: `phi-2` gives `PHI2_MODEL_PATH`.
   variable =
     name:
@@ -40,9 +43,14 @@ rec {
   shellWord = text: "'${replaceStrings [ "'" ] [ "'\\''" ] (toString text)}'";
 
   # Shell text that exports variables.
+  # NB: transformers copies the code of a model below HF_HOME before it runs it; not into the store.
   exports =
     env:
-    concatStringsSep "" (map (name: "export ${name}=${shellWord env.${name}}\n") (builtins.attrNames env));
+    concatStringsSep "" (map (name: "export ${name}=${shellWord env.${name}}\n") (builtins.attrNames env))
+    + (if env ? HF_HOME then modulesOutside else "");
+  modulesOutside = ''
+    export HF_MODULES_CACHE="''${HF_MODULES_CACHE:-''${XDG_CACHE_HOME:-$HOME/.cache}/huggingface/modules}"
+  '';
 
   # The same, with a place that can be written for what clients unpack below HF_HOME.
   shell =

@@ -32,7 +32,7 @@ let
     inherit (toolchain) shell tools;
     source = source.spec;
     reference = source.reference;
-    recordSource = args.provenance.recordSource;
+    inherit (args.provenance) recordSource signOutput;
     hash = integrity.hash or null;
     lockedAt = integrity.lockedAt or null;
     revision = if integrity.revision or "" != "" then integrity.revision else source.kind.pinned source.attrs;

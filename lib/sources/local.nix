@@ -1,7 +1,12 @@
 # Files that are on the evaluating machine already; Nix itself copies them, once, into the store.
 let
   types = import ../types;
-  inherit (builtins) baseNameOf;
+  inherit (builtins)
+    baseNameOf
+    match
+    stringLength
+    substring
+    ;
   inherit (types)
     bool
     either
@@ -28,7 +33,10 @@ in
     strict = field "Whether a wrong hash is an error (the default) or a warning." { } bool;
   };
 
-  parse = body: { path = body; };
+  parse = body: { path = if match "///.*" body == null then body else substring 2 (stringLength body) body; };
+
+  # NB: written as text, or naming the path would copy it into the store once more.
+  plain = attrs: attrs // { path = toString attrs.path; };
 
   reference = { path, ... }: "file:${toString path}";
 

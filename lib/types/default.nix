@@ -160,4 +160,18 @@ rec {
     example = "…";
     check = path: _: [ (problem path) ];
   };
+
+  # A switch that cannot be turned off.
+  onlyTrue = problem: {
+    expected = "true";
+    example = "true";
+    check =
+      path: value:
+      if value == false then
+        [ (problem path) ]
+      else if value == true then
+        [ ]
+      else
+        [ (errors.illTyped path "true" "true" value) ];
+  };
 }

@@ -14,6 +14,7 @@ let
     field
     hash
     listOf
+    matching
     outsidePath
     pathLike
     positive
@@ -54,16 +55,37 @@ in
       field "Seconds without a byte after which a connection is cut and resumed."
         { default = 60; }
         seconds;
-    resumeOnAuthFailure = field "Whether to go on with a new token after HTTP 401 or 403." { } bool;
-    maxResumeAttempts = field "How often to go on after an interruption of any kind." { } count;
-    enableCheckpoints =
-      field "Whether partial files are kept in a directory that survives the build." { }
+    connections = field "Connections to use for one large file." { default = 4; } positive;
+    mirrors =
+      field "Places that have files by their hash, at `sha256/<hex>`; asked before the source."
+        {
+          default = [ ];
+          example = "[ \"https://mirror.example.org/models\" ]";
+        }
+        (
+          listOf (
+            matching "an http, https or file address" "\"https://mirror.example.org/models\"" "(https?|file)://.+"
+          )
+        );
+    resumeOnAuthFailure =
+      field "Whether to go on with another token after HTTP 401 or 403."
+        { default = true; }
         bool;
-    checkpointIntervalMB = field "Megabytes between two checkpoints." { } positive;
+    maxResumeAttempts =
+      field "How often to go on so, or with `action = \"retry\"` to begin anew, without progress."
+        { default = 3; }
+        count;
+    enableCheckpoints =
+      field "Whether partial files are kept for another build, in `onDownloadFailure.persistPath` or /var/cache/nix-ai-models; by default if that is there."
+        { }
+        bool;
+    checkpointIntervalMB =
+      field "Megabytes between two waits for the disk to have them." { default = 268; }
+        positive;
   });
 
   onDownloadFailure = field "What happens when fetching fails for good." { } (record {
-    action = field "What becomes of partial files." { } (enum [
+    action = field "What becomes of partial files: `clean` removes them, `persist` keeps them, `retry` begins again after a minute." { } (enum [
       "clean"
       "persist"
       "retry"
@@ -76,7 +98,9 @@ in
       field "Seconds before the first repetition; doubled up to 60."
         { default = 1; }
         seconds;
-    notifyCommand = field "Shell text that is run after a failure." { } string;
+    notifyCommand =
+      field "Shell text that is run after a failure, with MODEL_NAME, MODEL_SOURCE and MODEL_ERROR." { }
+        string;
   });
 
   validation = field "Checks of your own." { } (record {
@@ -130,7 +154,10 @@ in
       field "Whether the metadata holds times; the output is not reproducible then."
         { default = false; }
         bool;
-    signOutput = field "Whether the output must be signed by Nix." { } bool;
+    signOutput =
+      field "Whether `nix-ai-model verify` insists on a Nix signature."
+        { default = false; }
+        bool;
   });
 
   lazy = field "Whether to fetch at first use instead of at build." { default = false; } bool;

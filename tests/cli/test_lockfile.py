@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.locked import Entry, LockedFile
-from cli.lockfile import edit, read, to_text
+from cli.lockfile import edit, read, to_json
 from common.errors import ModelError
+from common.files import dump_json
 from common.reference import Source
 
 SHA256 = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
@@ -146,7 +147,7 @@ def test_what_is_written_reads_back_the_same(
         entries.update(models)
     assert read(path) == models
     if models:
-        assert path.read_text("utf-8") == to_text(dict(reversed(models.items())))
+        assert path.read_text("utf-8") == dump_json(to_json(dict(reversed(models.items()))))
 
 
 def test_nothing_is_written_when_the_block_fails(tmp_path: Path) -> None:

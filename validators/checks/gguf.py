@@ -7,15 +7,12 @@ through the same rule as those of tokenizer configurations (CVE-2024-34359).
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 
-from common.findings import Finding
 from validators.base import Check, Model
-from validators.formats.configs import MAX_FINDINGS
 from validators.formats.gguf_header import Header, byte_order, read
 from validators.formats.jinja_rule import template_problems
-from validators.formats.problem import FormatError, Problem
-from validators.formats.source import Source, shown, sources
+from validators.formats.problem import Problem
+from validators.formats.source import Source, judged_by, shown
 
 NAME = "gguf"
 ENDING = ".gguf"
@@ -23,24 +20,14 @@ _TOKEN_ARRAYS = ("tokenizer.ggml.scores", "tokenizer.ggml.token_type")
 _REMEDY = "convert the model again from its safetensors"
 
 
-def _run(model: Model) -> Iterator[Finding]:
-    for source in sources(model):
-        for problem in islice(_problems(source), MAX_FINDINGS):
-            yield problem.at(source.name, NAME)
-
-
-def _problems(source: Source) -> Iterator[Problem]:
+def _judge(source: Source, _: Model) -> Iterator[Problem]:
     order, named = byte_order(source), source.base.endswith(ENDING)
     if order is None:
         if named:
             message = "the name says GGUF, the content does not"
             yield Problem("not-gguf", message, shown(source.read(0, 16)), _REMEDY)
         return
-    try:
-        header = read(source, order)
-    except FormatError as error:
-        yield error.problem
-        return
+    header = read(source, order)
     if not named and "." in source.base:
         message = "the content is GGUF, the name does not say so"
         yield Problem("misnamed-gguf", message, source.base, f"rename it to {ENDING}", "warning")
@@ -83,4 +70,4 @@ def _places(header: Header, size: int) -> Iterator[Problem]:
         yield Problem("trailing-bytes", message, f"{available - reached} B", _REMEDY)
 
 
-CHECK = Check(name=NAME, version="1", run=_run)
+CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge))

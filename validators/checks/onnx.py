@@ -10,16 +10,13 @@ functions that the model defines itself from such operators, are data. `onnx` is
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 
-from common.findings import Finding
 from validators.base import Check, Model
-from validators.formats.configs import MAX_FINDINGS
 from validators.formats.onnx_graph import Graph, Tensor, looks_like, read
 from validators.formats.paths import inside, path_problems
-from validators.formats.policy import code_severity
-from validators.formats.problem import FormatError, Problem
-from validators.formats.source import Source, shown, sources
+from validators.formats.policy import allow, code_severity
+from validators.formats.problem import Problem
+from validators.formats.source import Source, judged_by, shown
 
 NAME = "onnx"
 ENDING = ".onnx"
@@ -33,21 +30,11 @@ CODE_OPERATORS = frozenset(("EPContext", "PyOp", "PyCustomOp", "PythonOp", "Pyth
 _PLACE = re.compile(r"[0-9]{1,19}")
 
 
-def _run(model: Model) -> Iterator[Finding]:
-    for source in sources(model):
-        for problem in islice(_problems(source, model), MAX_FINDINGS):
-            yield problem.at(source.name, NAME)
-
-
-def _problems(source: Source, model: Model) -> Iterator[Problem]:
+def _judge(source: Source, model: Model) -> Iterator[Problem]:
     named = source.base.endswith(ENDING)
     if not named and not looks_like(source):
         return
-    try:
-        graph = read(source)
-    except FormatError as error:
-        yield error.problem
-        return
+    graph = read(source)
     if not named:
         remedy = f"rename it to end in {ENDING}"
         message = "the content is ONNX, the name does not say so"
@@ -72,11 +59,13 @@ def _operators(graph: Graph, model: Model) -> Iterator[Problem]:
             continue
         if kind in CODE_OPERATORS:
             message = "an operator runs code or a compiled program that the model brings"
-            yield Problem("code-operator", message, shown(name), _allow([name]))
+            yield Problem("code-operator", message, shown(name), allow("allowOperators", name))
         elif domain not in STANDARD | RUNTIME:
             message = "an operator comes from no domain known here, it would run native code"
             severity = code_severity(model)
-            yield Problem("custom-operator", message, shown(name), _allow([name]), severity)
+            yield Problem(
+                "custom-operator", message, shown(name), allow("allowOperators", name), severity
+            )
     for domain, name in sorted(graph.functions):
         if domain in STANDARD:
             message = "the model replaces an operator of the standard by a function of its own"
@@ -86,10 +75,6 @@ def _operators(graph: Graph, model: Model) -> Iterator[Problem]:
     for domain in sorted(graph.domains - used - STANDARD - RUNTIME):
         message = "the model asks for operators of a domain and uses none"
         yield Problem("custom-domain", message, shown(domain), severity="warning")
-
-
-def _allow(names: list[str]) -> str:
-    return f"if you trust it: security.allowOperators = [ {' '.join(map(shown, names))} ]"
 
 
 def _external(source: Source, graph: Graph, model: Model) -> Iterator[Problem]:
@@ -117,4 +102,4 @@ def _range(tensor: Tensor, size: int) -> Iterator[Problem]:
         yield Problem("external-range", "external data ends before a tensor does", trigger)
 
 
-CHECK = Check(name=NAME, version="1", run=_run)
+CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge))

@@ -1,100 +1,91 @@
 """Pickles by an allowlist: every global a pickle can reach has to be known as harmless.
 
-Every file and every member of every container is walked as a pickle, whatever it is called and whatever
-else it is: a magic number adds a check, it never removes this one.
+Every file and every member of every container is walked as a pickle, whatever it is called and
+whatever else it is: a magic number adds a check, it never removes this one.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from common.findings import Finding
+from common.findings import Finding, Severity
 from validators.base import Check, Model
 from validators.containers import Member, Trouble, walk
-from validators.pickle import evidence, verdicts
-from validators.pickle.machine import MAX_OPCODES
-from validators.pickle.stream import pickles
-from validators.pickle.values import Global, Pickle, Use
+from validators.pickle.search import search
+from validators.pickle.values import Global
+from validators.pickle.verdicts import Judged, judge, parse
 
 NAME = "pickle-scan"
-_NPY_LENGTHS = {
-    1: (8, 2),
-    2: (8, 4),
-    3: (8, 4),
-}  # major version: place and width of the header's size
+# Notes that stand for something not seen: they count whatever the file seems to be.
+_BLIND = frozenset({"too-many-opcodes", "too-deep", "too-many-globals", "unreadable-array"})
 
 
 @dataclass(frozen=True)
 class Reached:
-    """A global that a file reaches and that is not harmless."""
+    """A global that a file reaches and that is not harmless: how often, and where first."""
 
-    file: str
-    found: Global
-    use: Use
-    verdict: verdicts.Verdict
-    reason: str
+    judged: Judged
+    count: int
+    first: int
 
 
 def run(model: Model) -> Iterator[Finding]:
     """Judge every pickle in the model."""
-    allowed = {verdicts.parse(text) for text in model.security.get("allowGlobals") or ()}
-    reached: list[Reached] = []
+    allowed = {parse(text) for text in model.security.get("allowGlobals") or ()}
+    reached: dict[tuple[str, Global], Reached] = {}
     for file in model.files:
         for member in walk(file):
             yield from _member(member, reached)
-    unknown = {str(item.found) for item in reached if item.found not in allowed}
-    for item in reached:
-        yield _finding(item, sorted(unknown), allowed=item.found in allowed)
+    unknown = {
+        str(found)
+        for (_, found), item in reached.items()
+        if item.judged.verdict == "unknown" and found not in allowed
+    }
+    names = " ".join(f'"{name}"' for name in sorted(unknown))
+    remedy = f"security.allowGlobals = [ {names} ];"
+    for (path, found), item in reached.items():
+        yield _finding(path, item, "" if found in allowed else remedy)
 
 
-def _member(member: Member, reached: list[Reached]) -> Iterator[Finding]:
-    fuel = MAX_OPCODES
-    for start in _starts(member):
-        try:
-            for index, pickle in enumerate(pickles(member.source, start, fuel)):
-                fuel = max(fuel - pickle.opcodes, 1)
-                if evidence.matters(pickle, member.head, later=index > 0):
-                    reached += _judge(member.path, pickle)
-                yield from _notes(member, pickle, later=index > 0)
-        except Trouble as trouble:
-            yield _error(member.path, trouble.rule, trouble.message, "")
+def _member(member: Member, reached: dict[tuple[str, Global], Reached]) -> Iterator[Finding]:
+    said = set()
+    try:
+        for found in search(member):
+            for judged in judge(found.pickle) if found.matters else ():
+                if judged.verdict != "harmless":
+                    _add(reached, member.path, judged)
+            for rule, message, offset in found.pickle.notes:
+                if rule not in said and (found.matters or rule in _BLIND):
+                    said.add(rule)
+                    yield _error(member.path, rule, f"the pickle: {message}", f"byte {offset}")
+    except Trouble as trouble:
+        yield _error(member.path, trouble.rule, trouble.message, "")
 
 
-def _starts(member: Member) -> Iterator[int]:
-    """Give where pickles can begin: at the start, and behind the header of a numpy file."""
-    yield 0
-    if "npy" in member.kinds:
-        place, width = _NPY_LENGTHS.get(member.head[6], (8, 4))
-        yield place + width + int.from_bytes(member.head[place : place + width], "little")
-
-
-def _judge(path: str, pickle: Pickle) -> list[Reached]:
-    judged = [(found, use, *verdicts.judge(found, use)) for found, use in pickle.uses.items()]
-    return [Reached(path, *item) for item in judged if item[2] != "harmless"]
-
-
-def _notes(member: Member, pickle: Pickle, *, later: bool) -> Iterator[Finding]:
-    for rule, message, offset in pickle.notes:
-        if rule == "too-many-opcodes" or evidence.matters(pickle, member.head, later=later):
-            yield _error(member.path, rule, f"the pickle {message}", f"byte {offset}")
+def _add(reached: dict[tuple[str, Global], Reached], path: str, judged: Judged) -> None:
+    key = (path, judged.found)
+    known = reached.get(key, Reached(judged, 0, judged.use.first))
+    first = min(known.first, judged.use.first)
+    reached[key] = Reached(known.judged, known.count + judged.use.count, first)
 
 
 def _error(path: str, rule: str, message: str, trigger: str) -> Finding:
     return Finding(path, NAME, "error", message, trigger, "", rule)
 
 
-def _finding(item: Reached, unknown: list[str], *, allowed: bool) -> Finding:
-    place = f"{item.found} ({item.use.count} times, first at byte {item.use.first})"
-    if allowed:
-        message = f"names a global that is {item.verdict} and allowed by `security.allowGlobals`"
-        severity = "warning" if item.verdict == "dangerous" else "info"
-        return Finding(item.file, NAME, severity, message, place, "", "allowed-global")
-    names = " ".join(f'"{name}"' for name in unknown)
-    remedy = f"security.allowGlobals = [ {names} ];"
-    if item.verdict == "dangerous":
-        message = f"names a dangerous global: {item.reason}"
-        return Finding(item.file, NAME, "error", message, place, "", "dangerous-global")
-    message = f"names a global that is unknown: {item.reason}"
-    return Finding(item.file, NAME, "error", message, place, remedy, "unknown-global")
+def _finding(path: str, item: Reached, remedy: str) -> Finding:
+    """Word a finding; an empty remedy means that the user allowed the global."""
+    judged = item.judged
+    times = "once" if item.count == 1 else f"{item.count} times"
+    trigger = f"{judged.found} ({times}, first at byte {item.first})"
+    if not remedy:
+        message = f"names a {judged.verdict} global that `security.allowGlobals` allows"
+        severity: Severity = "warning" if judged.verdict == "dangerous" else "info"
+        return Finding(path, NAME, severity, message, trigger, "", "allowed-global")
+    if judged.verdict == "dangerous":
+        message = f"names a dangerous global: {judged.reason}"
+        return Finding(path, NAME, "error", message, trigger, "", "dangerous-global")
+    message = f"names an unknown global: {judged.reason}"
+    return Finding(path, NAME, "error", message, trigger, remedy, "unknown-global")
 
 
 CHECK = Check(

@@ -5,29 +5,24 @@ so an index that names a ``.bin`` would load a pickle where safetensors was aske
 """
 
 from collections.abc import Iterator
-from itertools import islice
 
 from common.errors import UsageError
 from common.files import check_path
-from common.findings import Finding
 from validators.base import Check, Model
 from validators.formats.json_text import MAX_BYTES, BadJsonError, parse, walk
 from validators.formats.problem import Problem
 from validators.formats.safetensors_header import looks_like, problems
-from validators.formats.source import Source, shown, sources
+from validators.formats.source import Source, judged_by, shown
 
 NAME = "safetensors"
 ENDING = ".safetensors"
 INDEX_ENDING = ".index.json"
-MAX_FINDINGS = 20  # a file; the first ones say enough
 
 
-def _run(model: Model) -> Iterator[Finding]:
-    paths = {file.path for file in model.files}
-    for source in sources(model):
-        found = _index(source, paths) if source.base.endswith(INDEX_ENDING) else _weights(source)
-        for problem in islice(found, MAX_FINDINGS):
-            yield problem.at(source.name, NAME)
+def _judge(source: Source, model: Model) -> Iterator[Problem]:
+    if not source.base.endswith(INDEX_ENDING):
+        return _weights(source)
+    return _index(source, {file.path for file in model.files})
 
 
 def _weights(source: Source) -> Iterator[Problem]:
@@ -78,4 +73,4 @@ def _shard(source: Source, shard: str, paths: set[str]) -> Iterator[Problem]:
         yield Problem("shard-missing", message, shown(shard), remedy, "warning")
 
 
-CHECK = Check(name=NAME, version="1", run=_run)
+CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge))

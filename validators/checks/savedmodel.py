@@ -10,17 +10,15 @@ graphs are found by content, in binary and in text form; TensorFlow is not neede
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 
-from common.findings import Finding
 from validators.base import Check, Model
-from validators.formats.configs import MAX_FINDINGS, text_of
+from validators.formats.configs import text_of
 from validators.formats.json_text import BadJsonError, parse
 from validators.formats.keras_config import config_problems
 from validators.formats.paths import path_problems
-from validators.formats.policy import code_severity
-from validators.formats.problem import FormatError, Problem
-from validators.formats.source import Source, shown, sources
+from validators.formats.policy import allow, code_severity
+from validators.formats.problem import Problem
+from validators.formats.source import Source, judged_by, shown
 from validators.formats.tf_graph import ROOTS, Graph, identify, read
 from validators.formats.tf_operators import PYTHON, danger
 
@@ -36,24 +34,14 @@ _STREAMS = frozenset(("stdout", "stderr", "log(info)", "log(warning)", "log(erro
 _FIRST_BYTES = frozenset((0x08, 0x0A, 0x12, 0x1A, 0x22, 0x2A, 0x32, 0x3A))
 
 
-def _run(model: Model) -> Iterator[Finding]:
-    for source in sources(model):
-        for problem in islice(_problems(source, model), MAX_FINDINGS):
-            yield problem.at(source.name, NAME)
-
-
-def _problems(source: Source, model: Model) -> Iterator[Problem]:
+def _judge(source: Source, model: Model) -> Iterator[Problem]:
     if source.base.endswith(_TEXT_ENDINGS):
         yield from _judged(_from_text(source), source, model)
         return
     kind = _NAMES.get(source.base, "") or _kind(source)
     if not kind:
         return
-    try:
-        graph = read(source, kind)
-    except FormatError as error:
-        yield error.problem
-        return
+    graph = read(source, kind)
     if kind in ROOTS and not graph.operators:
         message = "the name says SavedModel, the content does not"
         yield Problem("not-savedmodel", message, shown(source.read(0, 16)))
@@ -88,7 +76,7 @@ def _judged(graph: Graph, source: Source, model: Model) -> Iterator[Problem]:
         name = f"tensorflow::{operator}"
         if (does := danger(operator)) and name not in allowed:
             rule = "python-operator" if operator in PYTHON else "file-operator"
-            remedy = f"if you trust it: security.allowOperators = [ {shown(name)} ]"
+            remedy = allow("allowOperators", name)
             yield Problem(rule, f"an operator {does}", shown((operator, node)), remedy)
     for operator, stream in sorted(graph.streams):
         if stream not in _STREAMS:
@@ -114,4 +102,4 @@ def _keras(text: bytes, model: Model) -> Iterator[Problem]:
     yield from config_problems(document, model)
 
 
-CHECK = Check(name=NAME, version="1", run=_run)
+CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge))

@@ -7,28 +7,20 @@ loader may be told to read another file. Needs jinja2 (for its parser) and nothi
 """
 
 from collections.abc import Iterator
-from itertools import islice
 
-from common.findings import Finding
 from validators.base import Check, Model
-from validators.formats.configs import MAX_FINDINGS, json_document, loader_config, text_of
+from validators.formats.configs import json_document, loader_config, text_of
 from validators.formats.jinja_rule import MAX_CHARACTERS, template_problems
 from validators.formats.json_text import BadJsonError, walk
 from validators.formats.problem import Problem
-from validators.formats.source import Source, sources
+from validators.formats.source import Source, judged_by
 
 NAME = "templates"
 TEMPLATE_ENDINGS = (".jinja", ".jinja2", ".j2", ".jinja.txt")
 _MARKS = ("{{", "{%")
 
 
-def _run(model: Model) -> Iterator[Finding]:
-    for source in sources(model):
-        for problem in islice(_problems(source), MAX_FINDINGS):
-            yield problem.at(source.name, NAME)
-
-
-def _problems(source: Source) -> Iterator[Problem]:
+def _judge(source: Source, _: Model) -> Iterator[Problem]:
     if source.base.endswith(TEMPLATE_ENDINGS):
         yield from template_problems(text_of(source.read(0, 4 * MAX_CHARACTERS + 4)), "")
         return
@@ -47,4 +39,4 @@ def _problems(source: Source) -> Iterator[Problem]:
             yield from template_problems(value, place)
 
 
-CHECK = Check(name=NAME, version="1", run=_run)
+CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge))

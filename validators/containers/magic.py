@@ -6,6 +6,7 @@ import struct
 _TAR_MAGIC_AT = 257
 _TAR_SUM = slice(148, 156)
 _TAR_BLOCK = 512
+_BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # a block, or the end of the stream
 _LZMA_HEADER = 13
 _LZMA_MOST_PROPERTIES = 9 * 5 * 5
 _ZLIB_MODULUS = 31
@@ -13,15 +14,16 @@ _UNKNOWN_SIZE = (1 << 64) - 1
 _PE_POINTER = slice(0x3C, 0x40)
 _FAT_MOST_ARCHITECTURES = 30  # a Java class has its version there, at least 45
 _SAFETENSORS_HEAD = re.compile(rb"\{\s*(\"|\})")
+_BYTECODE_MAJORS = (12, 13, 14)  # high byte of the magic of Python 3.6 and later
 _ARFF = b"!<arch>\n"
 
 _MAGICS = (
     (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"), (b"PK\x07\x08", "zip"),
-    (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"),
+    (b"\x1f\x8b\x08", "gzip"), (b"\xfd7zXZ\0", "xz"),
     (b"(\xb5/\xfd", "zstd"), (b"7z\xbc\xaf'\x1c", "7z"), (b"\x93NUMPY", "npy"),
     (b"ZF0x", "zfile"), (b"GGUF", "gguf"), (b"\x89HDF\r\n\x1a\n", "hdf5"),
     (b"\x7fELF", "elf"), (b"#!", "script"), (b"Rar!\x1a\x07", "rar"),
-    (b"\x04\"M\x18", "lz4"), (b"\x1f\x9d", "compress"), (b"MSCF", "cab"), (_ARFF, "ar"),
+    (b'\x04"M\x18', "lz4"), (b"\x1f\x9d", "compress"), (b"MSCF", "cab"), (_ARFF, "ar"),
     (b"LZIP", "lzip"), (b"070701", "cpio"), (b"hsqs", "squashfs"), (b"\0asm", "wasm"),
     (b"\xfe\xed\xfa\xce", "mach-o"), (b"\xfe\xed\xfa\xcf", "mach-o"),
     (b"\xce\xfa\xed\xfe", "mach-o"), (b"\xcf\xfa\xed\xfe", "mach-o"),
@@ -44,11 +46,12 @@ def kinds(head: bytes) -> list[str]:
     found = [kind for magic, kind in _MAGICS if head.startswith(magic)]
     tests = (
         ("tar", is_tar(head)),
+        ("bzip2", head[:3] == b"BZh" and head[4:10] in _BZIP2_BLOCKS),
         ("pe", _is_pe(head)),
         ("safetensors", _is_safetensors(head)),
         ("lzma", _is_lzma(head)),
         ("zlib", _is_zlib(head)),
-        ("python-bytecode", head[2:4] == b"\r\n" and len(head) > 16 and head[1] in (12, 13, 14)),
+        ("python-bytecode", head[2:4] == b"\r\n" and head[1] in _BYTECODE_MAJORS),
     )
     found += [kind for kind, matches in tests if matches]
     if head.startswith(b"\xca\xfe\xba\xbe"):

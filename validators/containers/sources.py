@@ -1,4 +1,4 @@
-"""Bytes that can be read at any offset: a file, a part of it, or what a compressed stream unpacks to."""
+"""Bytes that can be read at any offset: of a file, of a part of it, of a compressed stream."""
 
 import io
 import os

@@ -1,17 +1,17 @@
 """Everything in a file: the file itself, and the members of every container in it."""
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, cast
-import io
 
 from validators.base import ModelFile
-from validators.containers import decoders, magic, tararchive, ziparchive
+from validators.containers import decoders, magic, sevenzip, tararchive, ziparchive
 from validators.containers.limits import HEAD_BYTES, MAX_DEPTH, MAX_MEMBERS, Trouble
-from validators.containers.sources import FileSource, Reader, Source, Unpacked, length
+from validators.containers.sources import Decoder, FileSource, Reader, Source, Unpacked, length
 
 _ZFILE_HEADER_BYTES = 21  # "ZF", then the size as 19 hex characters
-_STREAMS: dict[str, tuple[int, Callable[[], decoders.Decoder]]] = {
+_STREAMS: dict[str, tuple[int, Callable[[], Decoder]]] = {
     "gzip": (0, decoders.Gzip),
     "bzip2": (0, decoders.bzip2),
     "xz": (0, decoders.xz),
@@ -20,6 +20,7 @@ _STREAMS: dict[str, tuple[int, Callable[[], decoders.Decoder]]] = {
     "zstd": (0, decoders.zstandard),
     "zfile": (_ZFILE_HEADER_BYTES, decoders.Zlib),
 }
+_WEAK = frozenset({"lzma", "zlib"})  # recognised by so little that other files look like them
 _END_OF_ZIP = b"PK\x05\x06"
 _TAIL_BYTES = 22 + 0xFFFF
 
@@ -80,9 +81,8 @@ class _Walker:
         kinds = magic.kinds(head)
         if "zip" not in kinds and _ends_as_zip(source):
             kinds.append("zip")
-        yield Member(
-            path, source, head, magic.identify(head), tuple(kinds), None, False, depth, container
-        )
+        kind = magic.identify(head)
+        yield Member(path, source, head, kind, tuple(kinds), depth=depth, container=container)
         for kind in kinds:
             yield from self._open(kind, path, source, depth)
 
@@ -113,19 +113,28 @@ class _Walker:
             for item in tararchive.members(source, report):
                 self._count()
                 yield from self._tar_member(item, path, depth)
-        elif kind in _STREAMS:
-            start, make = _STREAMS[kind]
-            packed = source.size - start if source.size is not None else None
-            inner = Unpacked(source, start, packed, make)
-            if inner.read_at(0, 1):
+        elif kind == "7z":
+            for packed_file in sevenzip.members(source, report):
                 self._count()
-                yield from self.visit(f"{path}!{kind}", inner, kind, depth)
+                yield from self.visit(f"{path}!{packed_file.name}", packed_file.source, "7z", depth)
+        else:
+            yield from self._unpacked(kind, path, source, depth)
+
+    def _unpacked(self, kind: str, path: str, source: Source, depth: int) -> Iterator[Member]:
+        start, make = _STREAMS[kind]
+        packed = source.size - start if source.size is not None else None
+        inner = Unpacked(source, start, packed, make)
+        if inner.read_at(0, 1):
+            self._count()
+            yield from self.visit(f"{path}!{kind}", inner, kind, depth)
+        if inner.broken and kind not in _WEAK:
+            self._report(Trouble("broken", f"is damaged: {inner.broken}"), path)
 
     def _zip_member(self, found: ziparchive.Found, path: str, depth: int) -> Iterator[Member]:
         inner = f"{path}!{found.name}"
         if found.link:
             target = found.source.read_at(0, HEAD_BYTES).decode("utf-8", "replace")
-            yield Member(inner, found.source, b"", "link", (), target, False, depth, "zip")
+            yield _link(inner, found.source, target, depth)
         yield from self.visit(inner, found.source, "zip", depth)
 
     def _tar_member(self, found: tararchive.Found, path: str, depth: int) -> Iterator[Member]:
@@ -133,9 +142,7 @@ class _Walker:
         if found.target is None:
             yield from self.visit(inner, found.source, "tar", depth)
         else:
-            yield Member(
-                inner, found.source, b"", "link", (), found.target, found.hard, depth, "tar"
-            )
+            yield _link(inner, found.source, found.target, depth, hard=found.hard)
 
     def _count(self) -> None:
         self._left -= 1
@@ -145,6 +152,10 @@ class _Walker:
     def _report(self, trouble: Trouble, path: str) -> None:
         place = f"{path}!{trouble.path}" if trouble.path else path
         self._trouble(Trouble(trouble.rule, trouble.message, place))
+
+
+def _link(path: str, source: Source, target: str, depth: int, *, hard: bool = False) -> Member:
+    return Member(path, source, b"", "link", link=target, hard=hard, depth=depth)
 
 
 def _ends_as_zip(source: Source) -> bool:
@@ -161,7 +172,8 @@ def walk(file: ModelFile, trouble: Callable[[Trouble], None] = lambda _: None) -
 
     Args:
         file: of the model.
-        trouble: is told what cannot be looked into; the check ``file-types`` makes findings of it, so
+        trouble: is told what cannot be looked into; the check ``file-types`` makes findings of it,
+            so
             other checks may leave it out.
     """
     source = FileSource(file.local)

@@ -9,6 +9,7 @@ Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from validators.containers import decoders
 from validators.containers.limits import BOMB_RATIO, Trouble
@@ -69,6 +70,8 @@ def members(source: Source, trouble: Callable[[Trouble], None]) -> Iterator[Foun
         start, header = local
         _compare(entry, header, trouble)
         packed = max(entry.packed, 0 if header.flags & _DESCRIPTOR else header.packed)
+        if _STORED in (entry.method, header.method):
+            packed = max(packed, entry.unpacked)
         covered.append((entry.header, start + entry.packed))
         declared[0] += entry.unpacked
         declared[1] += entry.packed
@@ -120,6 +123,8 @@ def _compare(entry: Entry, header: Entry, trouble: Callable[[Trouble], None]) ->
         ("check sum", entry.crc, header.crc if sized else entry.crc),
         ("size", entry.packed, header.packed if sized else entry.packed),
     )
+    if entry.method == _STORED and entry.packed != entry.unpacked:
+        trouble(Trouble("lying-header", "is stored, and its two sizes differ", entry.name))
     for what, central, local in pairs:
         if central != local:
             message = f"has {what} {central!r} in its directory and {local!r} in its own header"
@@ -130,7 +135,7 @@ def _judge_sizes(
     covered: list[tuple[int, int]], declared: list[int], trouble: Callable[[Trouble], None]
 ) -> None:
     covered.sort()
-    for (_, end), (start, _) in zip(covered, covered[1:], strict=False):
+    for (_, end), (start, _) in pairwise(covered):
         if start < end:
             trouble(Trouble("bomb", "has members that overlap"))
             break
@@ -147,8 +152,8 @@ def _central(source: Source) -> Iterator[Entry]:
     starts: dict[tuple[int, int], None] = {}
     at = tail.rfind(_END)
     while at >= 0:
-        for start in _directory_starts(source, base + at, tail[at : at + 22]):
-            starts[start] = None
+        for place in _directory_starts(source, base + at, tail[at : at + 22]):
+            starts[place] = None
         at = tail.rfind(_END, 0, at)
     for start, shift in starts:
         yield from _directory(source, start, shift)

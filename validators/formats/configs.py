@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from validators.formats.json_text import MAX_BYTES, BadJsonError, Document, parse
 from validators.formats.source import Source
 
-MAX_FINDINGS = 20  # a file; the first ones say enough
 _HIDDEN_LETTER = re.compile(rb"\\u00[2-7][0-9a-fA-F]")  # an ASCII character spelt as an escape
 _LOADER_CONFIGS = re.compile(
     r"(config|model_index|modules|chat_template|generation_config|special_tokens_map|.*_config"

@@ -1,9 +1,9 @@
 """HDF5 as Keras writes it: every object is visited, no data set is read.
 
 Source: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html. The HDF5 library is
-neither in the closure of this project nor meant for hostile files (each year brings memory errors in
-it), so this reader follows the parts of the format that h5py uses by default. What it does not
-follow (dense storage, shared messages, driver blocks) it reports, so nothing hides there.
+neither in the closure of this project nor meant for hostile files (each year brings memory errors
+in it), so this reader follows the parts of the format that h5py uses by default. What it does not
+follow (dense storage, shared messages) it reports, so nothing hides there.
 """
 
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ def fail(message: str, trigger: str) -> NoReturn:
 def signature_place(source: Source) -> int | None:
     """Find where HDF5 begins; another format may lie before it, which the library steps over."""
     place = 0
-    while place < source.size:
+    while not place or place < source.size:
         if source.read(place, len(SIGNATURE)) == SIGNATURE:
             return place
         place = place * 2 or _FIRST_PLACE

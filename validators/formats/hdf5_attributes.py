@@ -1,7 +1,7 @@
 """The texts that an HDF5 file keeps as attributes of its root group, where Keras puts its model.
 
-Source: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html, the messages "Attribute",
-"Datatype" and "Dataspace", and the global heap.
+Source: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html, the messages
+"Attribute", "Datatype" and "Dataspace", and the global heap.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,8 @@ from validators.formats.hdf5 import (
     fail,
     number,
 )
-from validators.formats.source import shown
+from validators.formats.problem import Problem
+from validators.formats.source import Source, shown
 
 MAX_TEXT_BYTES = 64 << 20
 MAX_ELEMENTS = 100_000
@@ -24,12 +25,30 @@ _STRING_CLASS, _VARIABLE_CLASS = 3, 9
 _VARIABLE_BYTES = 16  # length, heap address, index
 
 
-def root_texts(reader: Reader, messages: list[Message]) -> Iterator[tuple[str, bytes]]:
-    """Yield each text attribute of the root group: its name, its elements put together.
+def inspect(source: Source, place: int) -> tuple[list[tuple[str, bytes]], list[Problem]]:
+    """Visit all objects of an HDF5 file.
+
+    Args:
+        source: holds the file.
+        place: of its signature.
+
+    Returns:
+        Each text attribute of the root group (its name, its elements put together), and what is
+        wrong with the file.
 
     Raises:
-        FormatError: an attribute cannot be followed, so it could hold anything.
+        FormatError: something cannot be followed, so it could hold anything.
     """
+    reader = Reader(source, place)
+    try:
+        found = reader.walk()
+        texts = list(_root_texts(reader, found.attributes))
+    except IndexError:
+        fail("a structure of the file is cut short", "")
+    return texts, list(found.problems)
+
+
+def _root_texts(reader: Reader, messages: list[Message]) -> Iterator[tuple[str, bytes]]:
     for message in messages:
         if message.kind == ATTRIBUTE_INFO:
             start = 2 + (2 if message.data[1:2] and message.data[1] & 1 else 0)

@@ -29,6 +29,7 @@ _OWN: dict[str, set[int]] = {
     "entry": {1},
 }
 _MODEL_FIELDS = frozenset((*range(1, 9), 14, 20, 25, 26))
+_FIRST_BYTES = frozenset((8, 0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72, 0xA2, 0xCA, 0xD2))
 _EXTERNAL = 1
 MAX_OWN = 64  # fields kept of one message
 MAX_OPERATORS = 10_000  # different ones in one model
@@ -67,6 +68,9 @@ class Graph:
 
 def looks_like(source: Source) -> bool:
     """Whether the content is an ONNX model: known fields only, one of them a graph or functions."""
+    start = source.read(0, 1)
+    if not start or start[0] not in _FIRST_BYTES:
+        return False
     wire, seen = Wire(source), set()
     try:
         for part in wire.fields(0, source.size):

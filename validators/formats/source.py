@@ -1,49 +1,95 @@
-"""The bytes a check looks at: one file of the model, read by position and never as a whole."""
+"""The bytes a check looks at: a file of the model, or a member of an archive in it."""
 
-import os
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from typing import Protocol
 
+from common.findings import Finding
 from validators.base import Model
+from validators.containers import Trouble, walk
+from validators.containers.sources import Source as Bytes
+from validators.containers.sources import length
+from validators.formats.problem import FormatError, Problem
 
 SHOWN_CHARACTERS = 160
+MAX_FINDINGS = 20  # a file and check; the first ones say enough
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file that is open for reading.
+    """A file or member that can be read at any place.
 
     Attributes:
-        name: path inside the model, as findings show it.
-        stream: seekable, binary.
-        size: bytes.
+        name: path inside the model, a member's behind ``!``, as findings show it.
+        content: its bytes; unpacked no further than somebody reads.
+        kinds: what its first bytes can be, see `validators.containers.magic.kinds`.
+        container: kind of the container it is in; empty for a file of the model.
     """
 
     name: str
-    stream: BinaryIO
-    size: int
+    content: Bytes
+    kinds: frozenset[str] = field(default=frozenset())
+    container: str = ""
 
-    def read(self, offset: int, length: int) -> bytes:
-        """Read up to `length` bytes at `offset`; fewer, or none, behind the end."""
-        if offset >= self.size or length <= 0:
-            return b""
-        self.stream.seek(offset)
-        return self.stream.read(min(length, self.size - offset))
+    def read(self, offset: int, count: int) -> bytes:
+        """Read up to `count` bytes at `offset`; fewer, or none, behind the end."""
+        return self.content.read_at(offset, count) if count > 0 else b""
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes in all. NB: of a compressed member this unpacks everything."""
+        return length(self.content)
+
+    @property
+    def member(self) -> str:
+        """The path inside its container, or inside the model."""
+        return self.name.rpartition("!")[2]
 
     @property
     def base(self) -> str:
         """The file's own name as a careless reader sees it: last part, no case, no odd spaces."""
-        last = self.name.rpartition("!")[2].rpartition("/")[2]
+        last = self.member.replace("\\", "/").rpartition("/")[2]
         return unicodedata.normalize("NFKC", last).strip(" .").casefold()
 
 
-def sources(model: Model) -> Iterator[Source]:
-    """Open the model's files one after the other, in their order."""
+class Judge(Protocol):
+    """What a check says about one source."""
+
+    def __call__(self, source: Source, model: Model, /) -> Iterator[Problem]:
+        """Yield problems; may raise FormatError for the one that makes it give up."""
+
+
+def judged_by(check: str, judge: Judge) -> Callable[[Model], Iterator[Finding]]:
+    """Make the `run` of a check from what it says about each file and member."""
+
+    def run(model: Model) -> Iterator[Finding]:
+        for source in _sources(model):
+            for problem in islice(_careful(judge, source, model), MAX_FINDINGS):
+                yield problem.at(source.name, check)
+
+    return run
+
+
+def _sources(model: Model) -> Iterator[Source]:
     for file in model.files:
-        with file.local.open("rb") as stream:
-            yield Source(file.path, stream, os.fstat(stream.fileno()).st_size)
+        if not file.local.is_file():
+            continue  # the check file-types refuses what is no file
+        for member in walk(file):
+            if member.link is None:
+                kinds = frozenset((*member.kinds, member.kind))
+                yield Source(member.path, member.source, kinds, member.container)
+
+
+def _careful(judge: Judge, source: Source, model: Model) -> Iterator[Problem]:
+    try:
+        yield from judge(source, model)
+    except FormatError as error:
+        yield error.problem
+    except Trouble as trouble:
+        yield Problem(trouble.rule, f"it cannot be read to its end: {trouble.message}")
 
 
 def shown(value: object) -> str:

@@ -1,8 +1,8 @@
 """Following a joblib stream over the raw arrays in it, whichever way a loader reads them.
 
-joblib writes an array's bytes right behind the opcode that fills its ``NumpyArrayWrapper``. A joblib
-of today skips an alignment in front of them, one of before 1.2 does not, and a plain unpickler reads
-them as opcodes. All three ways are walked. Source: ``joblib/numpy_pickle.py``.
+joblib writes an array's bytes right behind the opcode that fills its ``NumpyArrayWrapper``. A
+joblib of today skips an alignment in front of them, one of before 1.2 does not, and a plain
+unpickler reads them as opcodes. All three ways are walked. Source: ``joblib/numpy_pickle.py``.
 """
 
 from math import prod
@@ -53,12 +53,15 @@ class ArrayMachine(Machine):
         """Take the wrapper's state, and move behind the array it describes."""
         if isinstance(state, dict):
             wrapper.state |= state
+        self.leave_frame()
+        if self.frame:
+            self.straddle()  # joblib reads the array from behind the frame, and then goes on in it
         self._explore(PlainMachine, self.pos)
         size = _item_size(wrapper)
-        first = self._behind_padding(wrapper)
         if size == OBJECT:
-            self._nested(first)
+            self._nested(self.pos)
             return
+        first = self._behind_padding(wrapper)
         count = _items(wrapper)
         if size is None or count is None or size * count > _MAX_ARRAY_BYTES:
             self.give_up("unreadable-array", "an array whose size cannot be told")

@@ -11,8 +11,8 @@ from validators.pickle.window import Source, Window
 def pickles(source: Source, start: int = 0, fuel: int = MAX_OPCODES) -> Iterator[Pickle]:
     """Walk the pickles that follow each other from `start` on.
 
-    The last one is the one that does not reach its STOP: bytes that are no pickle, or one that breaks
-    off. Nothing is given for an empty rest.
+    The last one is the one that does not reach its STOP: bytes that are no pickle, or one that
+    breaks off. Nothing is given for an empty rest.
 
     Args:
         source: the bytes.

@@ -2,15 +2,17 @@
 
 import tomllib
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from validators.pickle.values import Global, Use
+from validators.pickle.values import Global, Pickle, Use
 
 _HERE = Path(__file__).parent
 INSTANCES = "instances"  # a class of which only instances may be made, without a call
+NAME_ONLY = "name"  # a class that may be mentioned but never called
 Verdict = Literal["harmless", "dangerous", "unknown"]
 
 
@@ -21,12 +23,24 @@ class Group:
     Attributes:
         reason: in words.
         checked: library and version whose source was read.
-        use: empty, or `INSTANCES`.
+        use: empty, `INSTANCES` or `NAME_ONLY`.
+        calls: whether it calls what a pickle gives it.
     """
 
     reason: str
     checked: str
     use: str = ""
+    calls: bool = False
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A global of a pickle, its verdict, and the reason."""
+
+    found: Global
+    use: Use
+    verdict: Verdict
+    reason: str
 
 
 @cache
@@ -34,7 +48,7 @@ def harmless() -> dict[Global, Group]:
     """Read the reviewed list."""
     data = tomllib.loads((_HERE / "harmless.toml").read_text())
     return {
-        parse(name): Group(group["reason"], group["checked"], group.get("use", ""))
+        parse(name): Group(**{key: value for key, value in group.items() if key != "names"})
         for group in data["group"]
         for name in group["names"]
     }
@@ -54,29 +68,29 @@ def parse(text: str) -> Global:
     return Global(module, name)
 
 
-def judge(found: Global, use: Use, protocol_maps: bool = True) -> tuple[Verdict, str]:
-    """Give the verdict over a global and the reason for it.
+def judge(pickle: Pickle) -> Iterator[Judged]:
+    """Give the verdict over every global that a pickle reaches."""
+    groups = [harmless().get(found) for found in pickle.uses]
+    calls = any(group and group.calls for group in groups)
+    for found, use in pickle.uses.items():
+        yield Judged(found, use, *_verdict(found, use, calls=calls))
 
-    Args:
-        found: as the pickle names it.
-        use: what the pickle does with it.
-        protocol_maps: whether an unpickler may rename it from Python 2's names.
-    """
-    names = {found, renamed(found)} if protocol_maps else {found}
-    if all(_is_harmless(name, use) for name in names):
-        return "harmless", harmless()[found].reason
-    for name in sorted(names, key=str):
-        if name not in harmless() and (reason := _danger(name)):
-            return "dangerous", reason
+
+def _verdict(found: Global, use: Use, *, calls: bool) -> tuple[Verdict, str]:
+    """Judge one global; `calls`: the pickle holds something that calls what it is given."""
+    # NB: in protocols 0 to 2 an unpickler renames what Python 2 wrote, so both names count.
     group = harmless().get(found)
-    if group and group.use == INSTANCES:
-        return "unknown", "used for more than making plain instances"
-    return "unknown", "not on the list of what is known to be harmless"
-
-
-def _is_harmless(name: Global, use: Use) -> bool:
-    group = harmless().get(name)
-    return group is not None and (group.use != INSTANCES or use.only_instances)
+    new = renamed(found)
+    danger_ = danger(found) or (new not in harmless() and danger(new))
+    if group is None:
+        return ("dangerous", danger_) if danger_ else ("unknown", "it is on no list")
+    if new != found and new not in harmless():
+        return "unknown", f"Python 3 takes it for {new}"
+    if group.use == INSTANCES and not use.only_instances:
+        return "unknown", "only plain instances of it are known to be harmless"
+    if group.use == NAME_ONLY and (use.called or calls):
+        return "unknown", "calling it is not known to be harmless"
+    return "harmless", group.reason
 
 
 def renamed(found: Global) -> Global:
@@ -87,12 +101,15 @@ def renamed(found: Global) -> Global:
     return Global(IMPORT_MAPPING.get(found.module, found.module), found.name)
 
 
-def _danger(found: Global) -> str:
+def danger(found: Global) -> str:
+    """Say why a global is known to be dangerous; empty when it is not."""
     modules, single = _dangerous()
     if reason := single.get(f"{found.module}.{found.name}"):
         return reason
-    if "." in found.name and (reason := modules.get(found.name.rpartition(".")[0].split(".")[-1])):
-        return reason  # e.g. numpy:f2py.os.system
+    # NB: a name with dots walks through modules: numpy, f2py.os.system.
+    inner = found.name.split(".")[:-1]
+    if reason := next((modules[part] for part in inner if part in modules), ""):
+        return reason
     module = found.module
     while module:
         if reason := modules.get(module):

@@ -49,7 +49,7 @@ class Window:
     def at(self, offset: int, count: int) -> bytes:
         """Read bytes at an absolute offset, from the window where they are in it."""
         first = offset - self.base
-        if 0 <= first and first + count <= self.end:
+        if first >= 0 and first + count <= self.end:
             return self.data[first : first + count]
         return self.source.read_at(offset, count)
 

@@ -21,7 +21,7 @@ let
   secretFile =
     program:
     field "A secret kept by ${program}." { } (record {
-      secretFile = field "The encrypted file." { example = "./secrets/hf-token"; } (required pathLike);
+      secretFile = field "The decrypted file below /run, or the encrypted one, by whose name it is found." { example = "./secrets/hf-token"; } (required pathLike);
     });
 in
 field "Who may fetch; secrets are named here, never given." { } (record {
@@ -33,7 +33,7 @@ field "Who may fetch; secrets are named here, never given." { } (record {
     matching "the name of an environment variable" "\"HF_TOKEN\"" "[A-Za-z_][A-Za-z0-9_]*"
   );
   tokenFile = field "File that holds the token, readable by the builder." { } outsidePath;
-  useHfCli = field "Whether to read the token that the Hugging Face command line stored." { } bool;
+  useHfCli = field "Whether to read the token that the Hugging Face command line stored, where it can be read; it is by default." { } bool;
   gatedModelHelp = field "Text shown when access to a gated model is refused." { } string;
   awsProfile = field "Section of the AWS credentials file." { example = "\"ml-models\""; } text;
   gcpServiceAccountKey = field "Google service account key file." {
@@ -43,12 +43,12 @@ field "Who may fetch; secrets are named here, never given." { } (record {
     listOf text
   );
   netrcFile = field "A netrc file to use." { example = "\"/etc/nix/netrc\""; } outsidePath;
-  authScript = field "Shell text whose output gives the credential." { } string;
+  authScript = field "Shell text that prints a token, or `export AUTH_HEADER=\"Bearer …\"`." { } string;
   tokenRefresh = field "Getting a new token before the old one expires." { } (record {
-    enable = field "Whether to." { } bool;
-    command = field "Shell text that prints a new token." { } string;
-    refreshBeforeExpirySec = field "Seconds before the end at which to refresh." { } count;
-    maxTokenAgeSec = field "Seconds a token lives where nobody says." { } positive;
+    enable = field "False to leave the command unused." { } bool;
+    command = field "Shell text that prints a token, alone or as OAuth 2 JSON." { } string;
+    refreshBeforeExpirySec = field "Seconds before the end of a token at which the next one is asked for (300)." { } count;
+    maxTokenAgeSec = field "Seconds that a token is used which does not say when it ends (3600)." { } positive;
   });
   sops = secretFile "sops-nix";
   agenix = secretFile "agenix";

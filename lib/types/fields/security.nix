@@ -1,12 +1,15 @@
 # What may be inside a model.
 let
   types = import ../default.nix;
+  errors = import ../../errors.nix;
   command = import ./command.nix;
   inherit (types)
     bool
     enum
     field
     listOf
+    onlyTrue
+    pathLike
     record
     text
     ;
@@ -48,12 +51,37 @@ field "What may be inside a model." { } (record {
     field "Licence identifiers that are accepted; anything else is refused."
       { example = "[ \"apache-2.0\" ]"; }
       (listOf text);
-  maskSecretsInLogs = field "Whether secrets are masked in every log; they always are." { } bool;
-  isolateCredentialsFromHooks =
-    field "Whether commands of yours are kept from credentials; they always are." { }
-      bool;
-  requiredScopes = field "Scopes that the token must have." { example = "[ \"read\" ]"; } (
-    listOf text
+  signature = field "The OpenSSF signature that the model ships, and whose it must be." { } (record {
+    file = field "Path of the signature in the model; `model.sig` by default." {
+      example = "\"model.sig\"";
+    } text;
+    publicKey = field "PEM file of an elliptic curve key." { example = "./signer.pub"; } pathLike;
+    certificates = field "PEM files of a certificate chain." { } (listOf pathLike);
+    identity = field "E-mail or URI of who signed." { example = "\"me@example.com\""; } text;
+    issuer = field "Who vouches for the identity." {
+      example = "\"https://github.com/login/oauth\"";
+    } text;
+    trustRoot = field "JSON file of the Sigstore instance to trust; a build cannot ask the public one." {
+      example = "./trust.json";
+    } pathLike;
+  });
+  maskSecretsInLogs = field "Secrets are masked always; false is refused." { } (
+    onlyTrue errors.secretsAreMasked
   );
-  warnOnExcessiveScopes = field "Whether to warn when the token may do more than it must." { } bool;
+  isolateCredentialsFromHooks =
+    field "Whether commands of yours run without credentials in their environment."
+      { default = true; }
+      bool;
+  requiredScopes =
+    field "What a Hugging Face token must be allowed, else the fetch fails before it begins."
+      { example = "[ \"read\" ]"; }
+      (
+        listOf (enum [
+          "read"
+          "write"
+        ])
+      );
+  warnOnExcessiveScopes =
+    field "Whether to warn about a Hugging Face token that is allowed more than reading." { }
+      bool;
 })

@@ -1,7 +1,6 @@
 """The safetensors check against lying headers, honest files, and the library itself."""
 
 import time
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from safetensors import SafetensorError, deserialize
 
 from tests.validators.formats.corpus import safetensors_files
-from tests.validators.formats.corpus.case import Case
+from tests.validators.formats.corpus.case import Case, Memory
 from validators.checks.safetensors import CHECK
 from validators.formats.safetensors_header import problems
 from validators.formats.source import Source
@@ -65,4 +64,4 @@ def test_refuses_whatever_the_library_refuses(
 
 
 def _source(data: bytes) -> Source:
-    return Source("m.safetensors", BytesIO(data), len(data))
+    return Source("m.safetensors", Memory(data))

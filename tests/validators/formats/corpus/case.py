@@ -32,3 +32,17 @@ class Case:
                     stream.truncate(self.sizes[name])
             files.append(ModelFile(name, path, path.stat().st_size))
         return Model("test", tuple(files), root, self.policy)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes as the readers want them (`validators.containers.sources.Source`)."""
+
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        return self.data[offset : offset + count]

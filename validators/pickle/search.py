@@ -1,0 +1,100 @@
+"""Where in a file pickles can begin, and all of them.
+
+A loader may read a pickle at the start of a file, behind the header of a numpy array, behind
+another pickle, or behind raw data that follows one, as torch's oldest format (a tar) has it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from validators.containers import Member
+from validators.pickle import evidence
+from validators.pickle.machine import MAX_OPCODES
+from validators.pickle.stream import pickles
+from validators.pickle.values import Pickle
+
+_NPY_LENGTHS = {1: (8, 2)}  # major version: place and width of the header's size
+_NPY_LATER = (8, 4)
+_ITEM_BYTES = (1, 2, 4, 8, 16)  # of torch's storages
+_MOST_PLACES = 20_000  # looked at in one tar member
+_MOST_DIMENSIONS = 64
+_REST_BYTES = 1 << 20  # behind a pickle, searched for another
+_REST_CANDIDATES = 256
+_REST_OPCODES = 50_000
+_BEGINNING = re.compile(rb"\x80[\x01-\x05]|c[A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A pickle of a file, and whether what it names counts."""
+
+    pickle: Pickle
+    matters: bool
+
+
+def search(member: Member) -> Iterator[Found]:
+    """Walk every pickle of a file.
+
+    Raises:
+        Trouble: the member unpacks to too much.
+    """
+    fuel = MAX_OPCODES
+    last = None
+    for start in _starts(member):
+        later = False
+        for pickle in pickles(member.source, start, fuel):
+            fuel = max(fuel - pickle.opcodes, 1)
+            yield Found(pickle, evidence.matters(pickle, member.head, later=later))
+            later |= pickle.complete
+            last = pickle
+        if last and later:
+            yield from _rest(member, last.end)
+    if member.container == "tar" and last:
+        yield from _between_raw_data(member)
+
+
+def _starts(member: Member) -> Iterator[int]:
+    yield 0
+    if "npy" in member.kinds:
+        place, width = _NPY_LENGTHS.get(member.head[6], _NPY_LATER)
+        yield place + width + int.from_bytes(member.head[place : place + width], "little")
+
+
+def _rest(member: Member, start: int) -> Iterator[Found]:
+    """Look for a pickle in what follows one, behind bytes that are none."""
+    data = member.source.read_at(start, _REST_BYTES)
+    for count, match in enumerate(_BEGINNING.finditer(data)):
+        if count >= _REST_CANDIDATES:
+            return
+        for pickle in pickles(member.source, start + match.start(), _REST_OPCODES):
+            sure = pickle.called and pickle.complete
+            yield Found(pickle, sure and evidence.matters(pickle, member.head, later=True))
+
+
+def _between_raw_data(member: Member) -> Iterator[Found]:
+    """Follow a member of torch's tar format: pickles with raw storages or shapes between them.
+
+    Source: ``_legacy_load`` in ``torch/serialization.py``. Instead of believing the type that a
+        pickle names, every item size is tried.
+    """
+    todo, seen = [0], {0}
+    while todo and len(seen) < _MOST_PLACES:
+        for pickle in pickles(member.source, todo.pop(), _REST_OPCODES):
+            if not pickle.complete:
+                break
+            yield Found(pickle, evidence.matters(pickle, member.head, later=True))
+            places = [place for place in _behind_raw(member, pickle.end) if place not in seen]
+            seen.update(places)
+            todo += places
+
+
+def _behind_raw(member: Member, start: int) -> Iterator[int]:
+    head = member.source.read_at(start, 8)
+    count, dimensions = int.from_bytes(head, "little"), int.from_bytes(head[:4], "little")
+    for size in _ITEM_BYTES:
+        place = start + 8 + count * size
+        if member.source.read_at(place, 1):
+            yield place
+    if dimensions <= _MOST_DIMENSIONS:
+        yield start + 8 + 16 * dimensions + 8
