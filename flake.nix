@@ -60,15 +60,15 @@
 
       templates = rec {
         project = {
-          path = ./templates/project;
+          path = "${self}/templates/project";
           description = "A program with a locked model";
         };
         nixos = {
-          path = ./templates/nixos;
+          path = "${self}/templates/nixos";
           description = "A NixOS machine with models and a service that loads one";
         };
         shell = {
-          path = ./templates/shell;
+          path = "${self}/templates/shell";
           description = "A development shell with models, for direnv too";
         };
         default = project;
