@@ -15,6 +15,7 @@ from validators.containers.sources import length
 from validators.formats.problem import FormatError, Problem
 
 SHOWN_CHARACTERS = 160
+MEMORY_BYTES = 256 << 20  # of a check's process; the readers keep far below whatever they read
 MAX_FINDINGS = 20  # a file and check; the first ones say enough
 
 
