@@ -151,8 +151,6 @@ def watch_memory(size: int, status: int) -> None:
     NB: not on Linux, where `limit_memory` does it: there a process begins with the highest use
     of the one that started it, so a small check under a large parent would be ended at once.
     """
-    if sys.platform == "linux":
-        return
 
     def watch() -> None:
         pause = threading.Event()
@@ -160,4 +158,5 @@ def watch_memory(size: int, status: int) -> None:
             pause.wait(0.1)
         os._exit(status)
 
-    threading.Thread(target=watch, daemon=True).start()
+    if sys.platform != "linux":
+        threading.Thread(target=watch, daemon=True).start()

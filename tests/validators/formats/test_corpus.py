@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.validators.formats.corpus import (
+    archive_files,
     code_files,
     gguf_files,
     keras_files,
@@ -19,6 +20,7 @@ from validators import registry
 from validators.checks.gguf import CHECK as GGUF
 
 MODULES = (
+    archive_files,
     code_files,
     gguf_files,
     keras_files,
@@ -29,8 +31,8 @@ MODULES = (
     tensorflow_files,
 )
 CHECKS = (
-    "gguf", "keras", "notebooks", "numpy_files", "onnx", "repository_code", "safetensors",
-    "savedmodel", "templates", "torch_code",
+    "archives", "gguf", "keras", "notebooks", "numpy_files", "onnx", "repository_code",
+    "safetensors", "savedmodel", "templates", "torch_code",
 )  # fmt: skip
 BENIGN = [case for module in MODULES for case in module.benign()]
 
