@@ -14,8 +14,8 @@ from typing import IO, Any
 from common.errors import DiskError, UsageError
 
 LARGE_BYTES = 1 << 20  # from here on a file is a derivation of its own, shared between models
-_STORE_NAME_BAD = re.compile(r"[^A-Za-z0-9+._?=-]")
-STORE_NAME_LONGEST = 211  # characters, Nix's own limit
+_STORE_NAME_BAD = re.compile(r"[^A-Za-z0-9+._?=-]+")
+STORE_NAME_LONGEST = 200  # characters, a little below Nix's own limit
 
 
 @dataclass(frozen=True, order=True)
@@ -75,17 +75,18 @@ def _below(pattern: str) -> str:
 
 
 def store_name(path: str) -> str:
-    """Give the store name of a file: its base name, with what Nix does not allow made ``-``.
+    """Give the store name of a file: its base name, with runs of what Nix refuses made ``-``.
 
     A name made only of what Nix allows is kept, so ``nix-store --add-fixed`` of a file
     with that name gives the very path of its derivation.
     """
-    name = _STORE_NAME_BAD.sub("-", PurePosixPath(path).name).lstrip(".")[-STORE_NAME_LONGEST:]
-    return name.lstrip(".") or "file"
+    # NB: as `storeName` in lib/internal/text.nix, or one file has two store paths.
+    name = _STORE_NAME_BAD.sub("-", PurePosixPath(path).name).lstrip(".")
+    return name[:STORE_NAME_LONGEST] or "file"
 
 
 def walk(root: Path) -> Iterator[tuple[str, Path]]:
-    """Yield every file and link below a directory as (POSIX path, path), sorted; links stay closed."""
+    """Yield every file and link below a directory as (POSIX path, path), sorted; follow no link."""
     for directory, names, files in os.walk(root):
         names.sort()
         links = [name for name in names if Path(directory, name).is_symlink()]

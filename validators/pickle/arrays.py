@@ -28,7 +28,7 @@ class ArrayMachine(Machine):
         explore: whether it also walks the ways that other loaders take.
     """
 
-    def __init__(  # noqa: PLR0913 - two switches more than its base
+    def __init__(
         self,
         window: Window,
         start: int,

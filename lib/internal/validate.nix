@@ -1,0 +1,55 @@
+# The second derivation: reads the raw files, runs every check, and writes the layout and the report.
+# Its output links to the weights; only small files are copied.
+toolchain:
+let
+  inherit (builtins) toJSON;
+  build = import ./python.nix toolchain {
+    parts = [
+      "common"
+      "validators"
+      "layouts"
+      "cli/__init__.py"
+      "cli/build.py"
+      "cli/report.py"
+    ];
+    module = "cli.build";
+  };
+in
+{
+  name,
+  args,
+  source,
+  integrity,
+  raw,
+  variables,
+  # Whether to lay out a plain directory, as the input of a transformation.
+  plain ? false,
+}:
+let
+  plan = {
+    inherit name plain variables;
+    inherit (raw) files tree;
+    inherit (toolchain) shell tools;
+    source = source.spec;
+    reference = source.reference;
+    inherit (args.provenance) recordSource signOutput;
+    hash = integrity.hash or null;
+    lockedAt = integrity.lockedAt or null;
+    revision = if integrity.revision or "" != "" then integrity.revision else source.kind.pinned source.attrs;
+    inherit (args) security;
+    validators = args.validation.validators;
+    scripts = args.postDownload.scripts;
+    huggingface = args.integration.huggingface;
+    timing = args.provenance.recordTimestamp;
+  };
+in
+build (
+  {
+    inherit name;
+    plan = toJSON plan;
+    passAsFile = [ "plan" ];
+    # Weights belong where they are: neither substituted nor built elsewhere only to make links.
+    allowSubstitutes = false;
+  }
+  // (if args.impure then { __impure = true; } else { })
+)

@@ -1,0 +1,8 @@
+# The kinds of places models come from: type name → how its attributes are checked and named.
+{
+  huggingface = import ./huggingface.nix;
+  local = import ./local.nix;
+  ollama = import ./ollama.nix;
+  s3 = import ./s3.nix;
+  url = import ./url.nix;
+}
