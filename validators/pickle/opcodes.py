@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 HIGHEST_PROTOCOL = 5
 MAX_EXTENSION = 0x7FFFFFFF
-MEMOIZE, BINPUT, BINGET, POP, MARK = 0x94, ord("q"), ord("h"), ord("0"), ord("(")
+MEMOIZE, BINPUT, LONG_BINPUT, BINGET = 0x94, ord("q"), ord("r"), ord("h")
+POP, MARK = ord("0"), ord("(")
 SHORT_BINUNICODE, BINUNICODE = 0x8C, ord("X")
 SHORT_TUPLES = b"\x85\x86\x87"
 _MOST_KEPT = 64  # items of a tuple or dict that deep walks keep
@@ -35,7 +36,7 @@ ARRAY_WRAPPERS = {
 }
 _DTYPE = Global("numpy", "dtype")
 
-FAST = frozenset({MEMOIZE, BINPUT, BINGET, POP, MARK, SHORT_BINUNICODE, BINUNICODE})
+FAST = frozenset({MEMOIZE, BINPUT, LONG_BINPUT, BINGET, POP, MARK, SHORT_BINUNICODE, BINUNICODE})
 
 Handler = Callable[["Machine"], None]
 RARE: list[Handler | None] = [None] * 256
@@ -198,11 +199,6 @@ def _pop_mark(m: Machine) -> None:
 @_opcode("p")
 def _put(m: Machine) -> None:
     m.put(literals.memo_key(_line(m)), m.stack[-1])
-
-
-@_opcode("r")
-def _long_binput(m: Machine) -> None:
-    m.put(int.from_bytes(_step(m, 4), "little"), m.stack[-1])
 
 
 @_opcode("g")
