@@ -20,7 +20,7 @@ def ended(process: int) -> bool:
     """Whether a process is gone, or only waits to be buried."""
     for _ in range(40):
         state = subprocess.run(
-            ["ps", "-o", "stat=", "-p", f"{process}"], capture_output=True
+            ["ps", "-o", "stat=", "-p", f"{process}"], capture_output=True, check=False
         ).stdout
         if not state.strip() or state.startswith(b"Z"):
             return True
@@ -70,11 +70,11 @@ def test_what_is_left_running_is_ended(tmp_path: Path) -> None:
 def test_output_is_bounded_masked_and_logged(tmp_path: Path) -> None:
     remember("s3cr3t-value")
     lines: list[str] = []
-    result = run("echo s3cr3t-value >&2; yes | head -c 3000000", tmp_path, log=lines.append)
+    result = run("echo s3cr3t-value >&2; yes | head -c 300000", tmp_path, log=lines.append)
     assert "s3cr3t" not in result.output + "".join(lines)
     assert lines[0] == "***"
     assert len(result.output) < 20_000
-    assert len(lines) > 1_000_000
+    assert len(lines) > 100_000
 
 
 def test_credentials_stay_out(tmp_path: Path) -> None:
