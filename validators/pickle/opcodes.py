@@ -19,7 +19,7 @@ MEMOIZE, BINPUT, LONG_BINPUT, BINGET = 0x94, ord("q"), ord("r"), ord("h")
 POP, MARK = ord("0"), ord("(")
 SHORT_BINUNICODE, BINUNICODE = 0x8C, ord("X")
 SHORT_TUPLES = b"\x85\x86\x87"
-_NOT_CALLABLE = bytes | int | tuple | dict | Dtype | Wrapper
+_NOT_CALLABLE = (bytes, int, tuple, dict, Dtype, Wrapper)
 _MOST_KEPT = 64  # items of a tuple or dict that deep walks keep
 
 # Opcodes that push a value that is neither name nor callable: their whole length in bytes.
