@@ -6,6 +6,7 @@ import pytest
 
 from tests.validators.formats.corpus import archive_files
 from tests.validators.formats.corpus.case import Case
+from validators.checks import file_types
 from validators.checks.archives import CHECK
 
 
@@ -18,6 +19,12 @@ def test_refuses_and_names_the_cause(case: Case, tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", archive_files.benign(), ids=lambda case: case.id)
 def test_accepts(case: Case, tmp_path: Path) -> None:
     assert list(CHECK.run(case.model(tmp_path))) == []
+
+
+@pytest.mark.parametrize("start", [b"MZqFpD='\n", b"jartsr='\n"])
+def test_portable_executables_are_programs(start: bytes, tmp_path: Path) -> None:
+    model = Case("x", {"m.llamafile": start + b"\0" * 400}).model(tmp_path)
+    assert "executable" in {finding.rule for finding in file_types.CHECK.run(model)}
 
 
 def test_names_that_cannot_be_told_apart_are_a_warning(tmp_path: Path) -> None:
