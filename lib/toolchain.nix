@@ -26,6 +26,7 @@ let
     p.gguf
     p.google-auth
     p.huggingface-hub
+    p.jinja2
     p.requests
     p.safetensors
   ]);
