@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from validators.containers import is_text
 from validators.pickle.values import Global, Pickle, Use
+from validators.pickle.verdicts import danger
+from validators.pickle.window import ENDED
 
 
 def is_pickle(found: Sequence[Pickle]) -> bool:
@@ -34,7 +36,8 @@ def matters(pickle: Pickle, head: bytes, *, later: bool) -> bool:
         return True
     plausible = {found: use for found, use in pickle.uses.items() if _plausible(found, use)}
     if is_text(head) and not later:
-        return any(use.called for use in plausible.values())
+        whole = pickle.stopped == ENDED  # nothing but opcodes in it
+        return any(use.called or (whole and danger(found)) for found, use in plausible.items())
     return bool(plausible)
 
 
