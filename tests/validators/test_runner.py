@@ -41,7 +41,8 @@ def add_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
 
     def add(body: str) -> None:
         text = f"def run(model):\n    {body}\n    return []\n"
-        options = "timeout=2.0, memory=512 << 20"
+        seconds = 2.0 if "sleep" in body else 60.0
+        options = f"timeout={seconds}, memory=512 << 20"
         check = f"CHECK = Check(name='faulty', version='9', run=run, {options})\n"
         (place / "faulty.py").write_text(HEAD + text + check)
 

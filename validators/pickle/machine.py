@@ -11,7 +11,7 @@ from itertools import repeat
 
 from validators.pickle import opcodes as op
 from validators.pickle.values import DATA, OPAQUE, TUPLE, Global, Pickle, Use, Value, Wrapper
-from validators.pickle.window import LONGEST_NAME, Ended, Window
+from validators.pickle.window import ENDED, LONGEST_NAME, Ended, Window
 
 MAX_OPCODES = 12_000_000  # a walk; keeps it under ten seconds and 256 MB
 MAX_RARE = 3_000_000  # of the opcodes among them that take longer
@@ -84,7 +84,7 @@ class Machine:
                     window.load(self.pos)
                     base, data, pos = window.base, window.data, 0
                     if not window.end:
-                        raise Ended("the data ends")
+                        raise Ended(ENDED)
                 safe = self._safe()
             code = data[pos]
             size = push[code]
