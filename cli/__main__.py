@@ -2,13 +2,15 @@
 
 import os
 import sys
+from contextlib import suppress
 
 from cli.main import main
-from common.entry import INTERRUPTED
 
 status = main(sys.argv[1:])
-if status == INTERRUPTED:
+if status:
     # NB: a normal exit waits for downloads in other threads, as long as a server may stall.
+    with suppress(BrokenPipeError):
+        sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
 sys.exit(status)

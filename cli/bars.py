@@ -34,6 +34,10 @@ class Bars:
             transient=True,
         )
 
+    def close(self) -> None:
+        """Take every bar away and show the cursor again."""
+        self._bars.stop()
+
     def start(self, name: str, total: int | None, done: int = 0) -> None:
         """Show a bar for a file of `total` bytes."""
         with self._lock:
@@ -58,4 +62,6 @@ class Bars:
 
     def note(self, text: str) -> None:
         """Print a line above the bars."""
-        self._bars.console.print(mask(text), markup=False, highlight=False, soft_wrap=True)
+        self._bars.console.print(
+            mask(text), markup=False, emoji=False, highlight=False, soft_wrap=True
+        )

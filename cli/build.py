@@ -18,6 +18,7 @@ from common.entry import run
 from common.errors import ModelError
 from common.files import select, walk
 from common.findings import CheckResult, Report
+from common.model_card import licences
 from common.reference import Source
 from layouts import flat, huggingface, metadata
 from layouts.place import Item, content_id, describe
@@ -189,6 +190,8 @@ def _describe(
         "revision": (plan["revision"] or None) if recorded else None,
         "fetchedAt": plan["lockedAt"],
         "hash": plan["hash"],
+        "licenses": list(licences({item.path: item.local for item in items})),
+        "signOutput": plan["signOutput"],
     }
     metadata.write(out, metadata.describe(identity, items, report, scripts))
 

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from contextlib import ExitStack, closing
 from typing import Any
 
 from common.files import dump_json
@@ -21,15 +22,21 @@ class Console:
     """The two streams of the command, and the progress that suits the second."""
 
     def __init__(self) -> None:
-        self.progress: Progress = _progress()
+        self._ending = ExitStack()
+        self.progress = _progress(self._ending)
+
+    def close(self) -> None:
+        """Give the terminal back as it was, whatever was still being shown."""
+        self._ending.close()
 
     def answer(self, text: str) -> None:
         """Print a part of the answer."""
         print(clean(text))
 
     def answer_json(self, data: Any) -> None:
-        """Print the whole answer as JSON."""
-        print(clean(dump_json(data)), end="")
+        """Print the whole answer as JSON, control characters in JSON's own form."""
+        text = mask(dump_json(data))
+        print(_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text), end="")
 
     def note(self, text: str) -> None:
         """Tell the user something that is not the answer."""
@@ -40,14 +47,14 @@ class Console:
         print(clean(f"error: {text}"), file=sys.stderr)
 
 
-def _progress() -> Progress:
+def _progress(ending: ExitStack) -> Progress:
     if not sys.stderr.isatty():
         return Lines()
     try:
         from cli.bars import Bars  # noqa: PLC0415 - rich is slow to import, and optional
     except ModuleNotFoundError:
         return Lines()
-    return Bars()
+    return ending.enter_context(closing(Bars()))
 
 
 def count(number: int, noun: str) -> str:

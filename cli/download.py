@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from fetchers.base import Digests, Snapshot, load
 from fetchers.context import Context
 
 JOBS = 8  # small files at once
+STOP_SECONDS = 2.0  # given to workers to end, when one of them failed
 
 
 def new_context(console: Console) -> Context:
@@ -46,8 +47,8 @@ def hash_files(
         f"downloading {show_bytes(total)} in {count(len(files), 'file')} whose sha256 is published "
         "nowhere"
     )
+    together = [file for file in files if not file.large and file.size is not None]
     alone = [file for file in files if file.large or file.size is None]
-    together = [file for file in files if file not in alone]
     with _temporary(_peak(alone, together)) as folder:
         tree, fetch = folder / "tree", _Fetch(snapshot, new_context(console))
         found = fetch.together(together, tree)
@@ -128,35 +129,58 @@ class _Fetch:
         """Download small files side by side into the tree."""
         if not files:
             return {}
-        progress = _OneBar(self._context.progress, count(len(files), "small file"), files)
+        progress = OneBar(self._context.progress, count(len(files), "small file"), files)
         pool = ThreadPoolExecutor(JOBS)
+        futures = [pool.submit(self.into, file, tree / file.path, progress) for file in files]
         try:
-            waiting = [
-                (file, pool.submit(self.into, file, tree / file.path, progress)) for file in files
-            ]
-            done = [(file, future.result()) for file, future in waiting]
+            for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+                future.result()
+            progress.finish_all()
         finally:
-            # Not waited for: after ctrl-C a stalled server may hold a worker for a minute.
-            pool.shutdown(wait=False, cancel_futures=True)
             progress.close()
+            # Not longer: after a failure or ctrl-C a stalled server may hold a worker for a minute.
+            pool.shutdown(wait=False, cancel_futures=True)
+            wait(futures, timeout=STOP_SECONDS)
+        done = [(file, future.result()) for file, future in zip(files, futures, strict=True)]
         return {
             file.path: LockedFile(digests.sha256, digests.size, pin=file.pin)
             for file, digests in done
         }
 
 
-class _OneBar(Silent):
-    """Shows many small files as one."""
+class _StoppedError(Exception):
+    """Ends a worker whose result nobody waits for any more."""
+
+
+class OneBar(Silent):
+    """Shows many small files as one, until it is closed."""
 
     def __init__(self, progress: Progress, name: str, files: Iterable[RemoteFile]) -> None:
-        self._progress, self._name = progress, name
+        self._progress, self._name, self._open = progress, name, True
         progress.start(name, sum(file.size or 0 for file in files))
 
+    def start(self, name: str, total: int | None, done: int = 0) -> None:  # noqa: ARG002
+        """Begin one of the files."""
+        self._check()
+
     def advance(self, name: str, count: int) -> None:  # noqa: ARG002 - counted under one name
+        """Count bytes of any of the files."""
+        self._check()
         self._progress.advance(self._name, count)
 
     def note(self, text: str) -> None:
+        """Say a sentence."""
+        self._check()
         self._progress.note(text)
 
-    def close(self) -> None:
+    def _check(self) -> None:
+        if not self._open:
+            raise _StoppedError
+
+    def finish_all(self) -> None:
+        """End the bar, with all files there."""
         self._progress.finish(self._name)
+
+    def close(self) -> None:
+        """Stop whoever still counts."""
+        self._open = False

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cli.locked import Entry, check_name, read_entry
+from cli.lock_schema import read_entry
+from cli.locked import Entry, check_name
 from cli.parser import PROGRAM, Parser, did_you_mean
 from common.errors import DiskError, ModelError, UsageError
 from common.files import atomic_write, dump_json
@@ -93,15 +94,15 @@ def check_writable(path: Path) -> None:
         raise DiskError("the lock file's directory cannot be written", folder, "--lock-file PATH")
 
 
-def to_text(models: dict[str, Entry]) -> str:
-    """Write a lock file's content; the same entries always give the same bytes."""
+def to_json(models: dict[str, Entry]) -> dict[str, Any]:
+    """Give a lock file's content as JSON data."""
     entries = {name: entry.to_json() for name, entry in models.items()}
-    return dump_json({"version": VERSION, "models": entries})
+    return {"version": VERSION, "models": entries}
 
 
 def _write(target: Path, models: dict[str, Entry]) -> None:
     with atomic_write(target) as file:
-        file.write(to_text(models).encode())
+        file.write(dump_json(to_json(models)).encode())
 
 
 @contextmanager

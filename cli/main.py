@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from cli import info, lock, prefetch, scan, to_nix, verify
+from cli import bom, fetch, info, link, lock, prefetch, scan, sign, to_nix, verify
 from cli import list as list_
 from cli.console import Console
 from cli.parser import PROGRAM, Parser, new_parser, parse
@@ -12,7 +12,19 @@ from common import entry
 from common.errors import DiskError, ModelError
 from fetchers.base import MODULES
 
-VERBS = (prefetch, lock, list_, info, verify, scan, to_nix)  # in the order of the help
+VERBS = (
+    prefetch,
+    lock,
+    fetch,
+    list_,
+    info,
+    verify,
+    scan,
+    to_nix,
+    bom,
+    sign,
+    link,
+)  # in the order of the help
 
 
 def build_parser() -> Parser:
@@ -32,8 +44,9 @@ def main(words: Sequence[str]) -> int:
 
 def _run(words: Sequence[str]) -> int:
     arguments = parse(build_parser(), words)
+    console = Console()
     try:
-        status: int = arguments.run(arguments, Console())
+        status: int = arguments.run(arguments, console)
         sys.stdout.flush()
     except BrokenPipeError:
         raise
@@ -46,4 +59,6 @@ def _run(words: Sequence[str]) -> int:
         raise ModelError(what, sys.executable, remedy) from error
     except OSError as error:
         raise DiskError(f"cannot use {error.filename}", error.strerror or error) from error
+    finally:
+        console.close()
     return status

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cli.console import clean
+from common.errors import UsageError
+
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_'-]*")
 _KEYWORDS = {"assert", "else", "if", "in", "inherit", "let", "or", "rec", "then", "with"}
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -42,8 +45,14 @@ def to_string(text: str) -> str:
     """Write a text as a string literal.
 
     Source: https://nix.dev/manual/nix/latest/language/string-literals
+
+    Raises:
+        UsageError: it holds a control character, which Nix can only write as itself, and which may
+            make the code look like another (https://trojansource.codes).
     """
     escaped = "".join(_ESCAPES.get(character, character) for character in text)
+    if clean(escaped) != escaped:
+        raise UsageError("this cannot be shown as Nix code", ascii(text), "--format lock")
     return '"' + escaped.replace("${", "\\${") + '"'
 
 

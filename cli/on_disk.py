@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -104,11 +105,7 @@ def _read_meta(path: Path) -> Mapping[str, Any]:
 
 def _cache_entry(entry: Path, commit: str) -> Found:
     kinds, repo = _CACHE_ENTRY.fullmatch(entry.name).groups()  # type: ignore[union-attr]
-    refs = {
-        path: local.read_text("utf-8").strip()
-        for path, local in walk(entry / "refs")
-        if (entry / "refs").is_dir()
-    }
+    refs = {path: local.read_text("utf-8").strip() for path, local in walk(entry / "refs")}
     names = sorted((path for path, at in refs.items() if at == commit), key=lambda n: n != "main")
     attrs = {
         "repo": check_hub_id(repo.replace("--", "/", 1)),
@@ -140,16 +137,20 @@ def store() -> Path:
 def built(name: str, entry: Entry) -> Iterator[Found]:
     """Find the outputs of Nix that hold exactly what is locked."""
     locked = {path: file.sha256 for path, file in entry.files.items()}
-    try:
-        names = sorted(child.name for child in store().iterdir())
-    except OSError:
-        return
-    for child in names:
-        path = store() / child
-        if child[_STORE_HASH:] == name and (path / META_FILE).is_file():
+    for path in _store_paths(store()).get(name, ()):
+        if (path / META_FILE).is_file():
             found = _ours(path, _read_meta(path / META_FILE))
             if {file: sha256 for file, (sha256, _) in found.hashes().items()} == locked:
                 yield found
+
+
+@cache
+def _store_paths(folder: Path) -> Mapping[str, list[Path]]:
+    """Give the paths of a store by name, read once: stores have 100,000 of them."""
+    paths: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        paths.setdefault(path.name[_STORE_HASH:], []).append(path)
+    return paths
 
 
 def fetched(name: str, entry: Entry) -> dict[str, Path]:

@@ -1,5 +1,6 @@
 """Pinning: from a source to an entry with every hash, downloading only what hides its hash."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -8,11 +9,13 @@ from cli.console import Console
 from cli.download import hash_files, new_context
 from cli.locked import Entry, LockedFile, now
 from cli.prefer import leave_out
-from common.errors import NotFoundError, UsageError
+from common.errors import IntegrityError, NotFoundError, UsageError
 from common.files import RemoteFile, check_path, select
 from common.progress import show_bytes
 from common.reference import Source, show_reference
 from fetchers.base import Snapshot, load
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def look_up(source: Source, console: Console) -> Snapshot:
@@ -55,6 +58,9 @@ def prefer_safetensors(snapshot: Snapshot, console: Console) -> Snapshot:
 
 
 def _check_listing(source: Source, files: Sequence[RemoteFile]) -> None:
+    for file in files:
+        if file.sha256 is not None and not _SHA256.fullmatch(file.sha256):
+            raise IntegrityError(f"the sha256 that is stated for {file.path} is none", file.sha256)
     paths = {check_path(file.path) for file in files}
     if not paths:
         raise NotFoundError(f"{show_reference(source)} has no files", None, "another revision")
@@ -84,7 +90,7 @@ def pin(snapshot: Snapshot, console: Console, known: Entry | None = None) -> Ent
     wanted = [
         file for file in hidden if file.path not in old or (file.path in tree and not same_tree)
     ]
-    files |= {path: old[path] for path in old if path in large | tree}
+    files |= {file.path: old[file.path] for file in hidden if file.path in old}
     hashed, small = hash_files(snapshot, wanted, console)
     files |= hashed
     if known and same_tree:

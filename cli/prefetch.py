@@ -12,7 +12,6 @@ from cli.pin import look_up, pin, prefer_safetensors
 from cli.source import add_options, default_name, pinned, read_source
 from common.digest import to_sri
 from common.errors import UsageError
-from common.files import dump_json
 from common.reference import show_reference
 
 FORMATS = ("nix", "lock", "json")
@@ -61,8 +60,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         entry = pin(snapshot, console)
         code, facts["lock"] = call_with_lock(name, source, entry), entry.to_json()
         facts["totalSize"] = entry.size
-    if shape == "json":
-        console.answer_json(facts | {"expression": code})
+    if shape == "nix":
+        console.answer(code)
     else:
-        console.answer(dump_json(facts["lock"]).rstrip() if shape == "lock" else code)
+        console.answer_json(facts["lock"] if shape == "lock" else facts | {"expression": code})
     return 0

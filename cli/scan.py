@@ -2,6 +2,8 @@
 
 import argparse
 import importlib.util
+import json
+import os
 import shutil
 import sys
 import tempfile
@@ -9,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cli import sarif
 from cli.console import Console, count, table
 from cli.format_name import format_name
 from cli.parser import Parser
@@ -18,6 +21,7 @@ from common.findings import Finding, Report
 from common.progress import show_bytes
 from validators.base import POLICIES, Model, ModelFile
 
+TOOLS_VARIABLE = "NIX_AI_MODEL_TOOLS"  # set by lib/command.nix
 _VERDICTS = {"error": "refused", "warning": "warned", "info": "noted"}
 
 
@@ -36,7 +40,9 @@ def add(verbs: Parser) -> None:
         default="scanned",
         help="as security.policy in Nix; %(default)s judges content alone (%(choices)s)",
     )
-    verb.add_argument("--json", action="store_true", help="print JSON")
+    shape = verb.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="print JSON")
+    shape.add_argument("--sarif", action="store_true", help="print SARIF 2.1.0, for code scanning")
     verb.set_defaults(run=run)
 
 
@@ -46,7 +52,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     Raises:
         UnsafeError: when anything is refused.
     """
-    answers, refused = [], []
+    answers, refused, reports = [], [], []
     for path in arguments.paths:
         files = reach(path)
         if not files:
@@ -55,10 +61,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         if arguments.policy != "off" and all(c.outcome == "skipped" for c in report.checks):
             raise ModelError("no check could run, so nothing is known", None, "scripts/setup")
         answers.append(_facts(path, files, report))
+        reports.append((path, report))
         if report.refused:
             refused.append(path)
-        if not arguments.json:
+        if not (arguments.json or arguments.sarif):
             console.answer(_text(path, files, report))
+    if arguments.sarif:
+        console.answer_json(sarif.document(reports))
     if arguments.json:
         console.answer_json(
             {"refused": bool(refused), "policy": arguments.policy, "paths": answers}
@@ -85,7 +94,9 @@ def _scan(path: Path, files: Mapping[str, Path], policy: str) -> Report:
 
 
 def _tools() -> dict[str, tuple[str, ...]]:
-    """Find the scanners beside this Python, or on the search path."""
+    """Find the scanners: those of the package, else beside this Python, else on the search path."""
+    if packaged := os.environ.get(TOOLS_VARIABLE):
+        return {name: tuple(words) for name, words in json.loads(packaged).items()}
     if importlib.util.find_spec("modelscan"):
         return {"modelscan": (sys.executable, "-m", "modelscan.cli")}
     program = shutil.which("modelscan")

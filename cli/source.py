@@ -13,12 +13,13 @@ from common.errors import UsageError
 from common.reference import PARSE, Source, parse_reference
 from common.secrets import mask, remember
 
+_GLOBBED = ("huggingface", "local", "s3", "gcs", "azure")
 # What an option is called as an attribute, by the type of source that has it.
 _ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     "revision": {"huggingface": "revision", "git-lfs": "rev", "mlflow": "modelVersion"},
-    "include": {"huggingface": "files", "local": "files", "git-lfs": "lfsFiles"},
-    "exclude": {"huggingface": "exclude", "local": "exclude"},
-    "endpoint": {"huggingface": "endpoint"},
+    "include": {"git-lfs": "lfsFiles"} | dict.fromkeys(_GLOBBED, "files"),
+    "exclude": dict.fromkeys(_GLOBBED, "exclude"),
+    "endpoint": dict.fromkeys(("huggingface", "s3", "gcs", "azure"), "endpoint"),
     "tracking_uri": {"mlflow": "trackingUri"},
     "region": {"s3": "region"},
 }
@@ -49,7 +50,9 @@ def add_options(verb: Parser) -> None:
         action="store_true",
         help="keep pickles and other formats of weights that are there as safetensors",
     )
-    group.add_argument("--endpoint", metavar="URL", help="hub to ask instead of $HF_ENDPOINT")
+    group.add_argument(
+        "--endpoint", metavar="URL", help="another hub or object store than the usual one"
+    )
     group.add_argument("--tracking-uri", metavar="URL", help="MLflow tracking server")
     group.add_argument("--region", metavar="NAME", help="region of an S3 bucket")
 
@@ -79,9 +82,9 @@ def read_source(reference: str, arguments: argparse.Namespace) -> Source:
 
 
 def is_reference(text: str) -> bool:
-    """Whether a text begins with a scheme, as only references do."""
+    """Whether a text begins with a scheme, as only references do, or is a source as JSON."""
     scheme, colon, _ = text.partition(":")
-    return bool(colon) and scheme.lower() in PARSE
+    return text.startswith("{") or (bool(colon) and scheme.lower() in PARSE)
 
 
 def pinned(source: Source, revision: str) -> Source:
@@ -108,9 +111,12 @@ def _refuse_secrets(value: Any) -> None:
         for element in value:
             _refuse_secrets(element)
     if isinstance(value, str) and "://" in value:
-        secret = urlsplit(value).password
-        remember(secret or "")
-        if mask(value) != value:
+        parts = urlsplit(value)
+        # A name alone may be a token too; of ssh it is only who to log in as.
+        named = parts.username if parts.scheme in ("http", "https") else None
+        for secret in filter(None, (parts.password, named)):
+            remember(secret)
+        if parts.password or named or mask(value) != value:
             what = "an address with a secret in it would end in the lock file"
             raise UsageError(what, mask(value), "the address alone, and credentials in ~/.netrc")
 

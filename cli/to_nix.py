@@ -8,7 +8,7 @@ from pathlib import Path
 from cli.console import Console
 from cli.expression import call_with_lock
 from cli.locked import Entry, LockedFile, check_name, now
-from cli.lockfile import to_text
+from cli.lockfile import to_json
 from cli.on_disk import Found, identify
 from cli.parser import Parser
 from cli.source import default_name, pinned
@@ -46,8 +46,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         reference = show_reference(entry.source)
         facts = {"name": name, "reference": reference, "revision": entry.revision}
         console.answer_json(facts | {"expression": code, "lock": entry.to_json()})
+    elif arguments.lock:
+        console.answer_json(to_json({name: entry}))
     else:
-        console.answer(to_text({name: entry}).rstrip() if arguments.lock else code)
+        console.answer(code)
     return 0
 
 

@@ -10,7 +10,7 @@ from cli.console import Console
 from cli.download import new_context
 from cli.locked import Entry
 from cli.lockfile import add_lock_file, check_writable, edit, pick, read
-from cli.parser import Parser
+from cli.parser import PROGRAM, Parser
 from cli.pin import look_up, pin, prefer_safetensors
 from cli.source import pinned
 from common.errors import ModelError, NotFoundError
@@ -50,6 +50,8 @@ def _each(arguments: argparse.Namespace, console: Console, then: Callable[[Chang
     """Look at every model asked for; one that fails is told, and does not stop the others."""
     path, models = arguments.lock_file, read(arguments.lock_file)
     names = arguments.names or sorted(models)
+    if not names:
+        console.note(f"{path} locks nothing; try: {PROGRAM} lock add NAME REF")
     entries = {name: pick(models, name, path) for name in names}
     answer, status = {}, 0
     for name, entry in entries.items():

@@ -8,8 +8,9 @@ from typing import Any
 
 from cli.console import Console, clean, count
 from cli.lockfile import add_lock_file, pick, read
-from cli.on_disk import built, fetched, identify
+from cli.on_disk import built, fetched, identify, store
 from cli.parser import PROGRAM, Parser
+from cli.sign import is_signed
 from common.digest import CHUNK_BYTES, to_sri
 from common.errors import IntegrityError, NotFoundError, UsageError
 from common.progress import Progress, show_bytes
@@ -54,12 +55,31 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.note(f"note: not compared, as nothing is known of them: {', '.join(extra)}")
     if bad:
         what = f"{len(bad)} of {count(len(results), 'file')} not as pinned"
-        remedy = "nix-store --verify-path PATH, then nix-store --repair-path PATH as root"
-        raise IntegrityError(what, ", ".join(result["path"] for result in bad[:5]), remedy)
+        names = [result["path"] for result in bad]
+        raise IntegrityError(what, ", ".join(names[:5]), _remedy(places.get(names[0])))
+    _check_signature(Path(arguments.target))
     if not arguments.json:
         size = show_bytes(sum(size for _, size in expected.values()))
         console.answer(f"{arguments.target}: {count(len(results), 'file')} ({size}) as pinned")
     return 0
+
+
+def _check_signature(path: Path) -> None:
+    """Refuse a built model that says of itself that it is to be signed, and is not."""
+    meta = identify(path).meta if path.exists() else None
+    if meta and meta.get("signOutput") and not is_signed(path):
+        what, remedy = (
+            f"{path} is to be signed, and is not",
+            f"{PROGRAM} sign {path} --nix-key FILE",
+        )
+        raise IntegrityError(what, None, remedy)
+
+
+def _remedy(place: Path | None) -> str:
+    real = place.resolve() if place else Path()
+    if not real.is_relative_to(store()):
+        return "download it again"
+    return f"sudo nix-store --repair-path {store() / real.relative_to(store()).parts[0]}"
 
 
 def _places(arguments: argparse.Namespace) -> tuple[Mapping[str, Path], Hashes]:

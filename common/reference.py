@@ -5,6 +5,7 @@ written in JSON as ``{"huggingface": {"repo": …, "revision": …}}`` exactly a
 """
 
 import difflib
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -48,11 +49,13 @@ class Source:
 
 
 def parse_reference(text: str) -> Source:
-    """Read a reference.
+    """Read a reference, or a whole source written as JSON, ``{"url": {"urls": […]}}``.
 
     Raises:
         UsageError: when it has no known scheme, or its body does not fit the scheme.
     """
+    if text.startswith("{"):
+        return _parse_json(text)
     scheme, colon, body = text.partition(":")
     parser = PARSE.get(scheme.lower()) if colon else None
     if parser is None:
@@ -60,6 +63,23 @@ def parse_reference(text: str) -> Source:
     if not body.strip("/"):
         raise UsageError("the reference names nothing after its scheme", repr(text), _EXAMPLES)
     return parser(body if scheme.lower() not in ("http", "https") else text)
+
+
+def _parse_json(text: str) -> Source:
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        what = f"this source is no JSON: {error.msg} at column {error.colno}"
+        raise UsageError(what, repr(text), '\'{"huggingface": {"repo": "ORG/NAME"}}\'') from error
+    if not isinstance(data, dict) or not all(isinstance(attrs, dict) for attrs in data.values()):
+        raise UsageError("a source is a type with attributes", repr(text), '{"url": {"urls": […]}}')
+    source = Source.from_json(data)
+    try:
+        show_reference(source)
+    except (KeyError, IndexError, TypeError) as error:
+        what = f"a source of type {source.type} lacks an attribute that it needs"
+        raise UsageError(what, repr(text), f"what {error} is") from error
+    return source
 
 
 def show_reference(source: Source) -> str:

@@ -23,6 +23,11 @@ class Secret:
         """Give the value itself, to put it into a request."""
         return self._value
 
+    @property
+    def scheme(self) -> str:
+        """Give the scheme under which HTTP sends it in an Authorization header."""
+        return "Bearer"
+
     def __repr__(self) -> str:
         return f"Secret({MASK} from {self.origin})"
 

@@ -8,55 +8,65 @@ neither (the whole source: the only case that asks upstream for a listing).
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-from common.digest import from_sri
 from common.entry import run
-from common.errors import NotFoundError
+from common.errors import ModelError, NotFoundError
 from common.files import RemoteFile, check_path, select
-from common.progress import Lines
-from common.reference import Source
+from common.reference import Source, show_reference
 from fetchers.base import load
-from fetchers.context import Context, Retries
+from fetchers.command import notify, plain
+from fetchers.context import Context
+from fetchers.order import Order, read_context, read_file
+from fetchers.scopes import check_scopes
 
 
 def main() -> int:
     """Carry out the order named by the environment."""
     order = json.loads(Path(os.environ["orderPath"]).read_text("utf-8"))  # noqa: SIM112 - Nix's
     out = Path(os.environ["out"])  # noqa: SIM112 - Nix's own name
-    if "file" in order:
-        _one(order, out)
-    else:
-        _tree(order, out)
+    # Nix discards the output of a builder that fails, so a single file needs no temporary name.
+    context = read_context(order, direct="file" in order)
+    try:
+        check_scopes(Source.from_json(order["source"]), context)
+        if "file" in order:
+            _one(order, out, context)
+        else:
+            _tree(order, out, context)
+    except ModelError as error:
+        _notify(order, error, context)
+        raise
     return 0
 
 
-def _context(order: Mapping[str, Any], *, direct: bool) -> Context:
-    retries = Retries(order["retries"]["times"], order["retries"]["delay"])
-    return Context(retries=retries, stall=order["stall"], progress=Lines(), direct=direct)
+def _notify(order: Order, error: ModelError, context: Context) -> None:
+    text = order["failure"].get("notifyCommand")
+    if not text:
+        return
+    isolated = order["security"].get("isolateCredentialsFromHooks", True)
+    message = {
+        "MODEL_NAME": order["name"],
+        "MODEL_SOURCE": show_reference(Source.from_json(order["source"])),
+        "MODEL_ERROR": str(error),
+    }
+    environ = plain(context.environ) if isolated else context.environ
+    problem = notify(text, context.shell, environ, message)
+    if problem:
+        context.log(f"warning: `onDownloadFailure.notifyCommand` failed: {problem}")
 
 
-def _file(data: Mapping[str, Any]) -> RemoteFile:
-    sha256 = from_sri(data["sha256"])[1] if data["sha256"] else None
-    return RemoteFile(check_path(data["path"]), data["size"], sha256, pin=data.get("pin"))
-
-
-def _one(order: Mapping[str, Any], out: Path) -> None:
-    # Nix discards the output of a builder that fails, so it needs no temporary name.
-    context = _context(order, direct=True)
+def _one(order: Order, out: Path, context: Context) -> None:
     source = Source.from_json(order["source"])
-    file = _file(order["file"])
+    file = read_file(order["file"])
     load(source.type).download(source, order["revision"], file, out, context)
 
 
-def _tree(order: Mapping[str, Any], out: Path) -> None:
-    context = _context(order, direct=False)
+def _tree(order: Order, out: Path, context: Context) -> None:
     source = Source.from_json(order["source"])
     fetcher = load(source.type)
-    revision, files = order["revision"], [_file(file) for file in order.get("files", ())]
+    revision, files = order["revision"], [read_file(file) for file in order.get("files", ())]
     if "files" not in order:
         snapshot = fetcher.resolve(source, context)
         revision, files = snapshot.revision, list(snapshot.files)
@@ -73,9 +83,7 @@ def _tree(order: Mapping[str, Any], out: Path) -> None:
                 done.result()
 
 
-def _groups(
-    order: Mapping[str, Any], files: list[RemoteFile]
-) -> Iterator[tuple[list[RemoteFile], int]]:
+def _groups(order: Order, files: list[RemoteFile]) -> Iterator[tuple[list[RemoteFile], int]]:
     """Give the files that are fetched side by side, and how many at a time: shards come last."""
     shards = order["shards"]
     if shards is None:

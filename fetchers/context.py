@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from common.progress import Progress, Silent
+from fetchers.auth import Auth
+from fetchers.partial import Partials
+from fetchers.wallet import Wallet
 
 
 @dataclass(frozen=True)
@@ -14,12 +17,16 @@ class Retries:
     Attributes:
         times: repetitions without progress before giving up.
         delay: seconds before the first repetition; doubles each time.
-        longest: seconds, the most that is ever waited, whatever the server asks for.
+        longest: seconds, the most that is waited unless the server asks for more.
+        rounds: how often all of it is done once more, after waiting the longest.
+        refusals: how often a transfer goes on with another token, without progress.
     """
 
-    times: int = 5
+    times: int = 3
     delay: float = 1.0
     longest: float = 60.0
+    rounds: int = 0
+    refusals: int = 3
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,13 @@ class Context:
         direct: write straight into the target instead of a temporary name; only for a
             derivation's own output, which Nix itself discards unless the build succeeds.
         log: takes a sentence for the user (already safe to print after masking).
+        connections: to use for one large file.
+        partials: where partial files survive; None to keep none.
+        mirrors: addresses of places that have files by sha256; see `fetchers.hashed`.
+        pace: told of every count of bytes that came; may wait, or raise to end the transfer.
+        auth: where credentials are to be found.
+        wallet: the tokens in use; shared by every copy of this context.
+        shell: absolute path of the shell that runs the user's commands.
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -42,6 +56,13 @@ class Context:
     progress: Progress = field(default_factory=Silent)
     direct: bool = False
     log: Callable[[str], None] = lambda _: None
+    connections: int = 1
+    partials: Partials | None = None
+    mirrors: tuple[str, ...] = ()
+    pace: Callable[[int], None] = lambda _: None
+    auth: Auth = field(default_factory=Auth)
+    wallet: Wallet = field(default_factory=Wallet)
+    shell: str = "/bin/sh"
 
     def variable(self, *names: str) -> str | None:
         """Give the first of these environment variables that is set and not empty."""

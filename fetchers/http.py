@@ -15,8 +15,8 @@ from common import VERSION
 from common.errors import AuthError, ModelError, NotFoundError, TransferError
 from common.secrets import mask, public_url
 from fetchers.context import Context
+from fetchers.opened import Opened
 from fetchers.retry import TRANSIENT_STATUS, Interrupted, asked_wait
-from fetchers.transfer import Opened, Opener
 
 CONNECT_SECONDS = 20.0
 MAX_REDIRECTS = 10
@@ -141,34 +141,61 @@ def server_words(response: requests.Response) -> str:
     return f": {words}" if words else ""
 
 
-def url_opener(
-    url: str,
-    context: Context,
-    *,
-    session: requests.Session | None = None,
-    auth: AuthBase | None = None,
-    headers: dict[str, str] | None = None,
-    explain: Explain = lambda _: None,
-) -> Opener:
-    """Make an opener for a URL, for `fetchers.transfer.receive`.
+class UrlOpener:
+    """Opens a URL at an offset, or a part of it; see `fetchers.opened.Ranged`.
 
-    The URL is requested anew for every resumption, so a signed redirect that expired is renewed.
+    The URL is requested anew every time, so a signed redirect that expired is renewed.
+
+    Args:
+        url: absolute.
+        context: see `Context`.
+        session: from `new_session`; a new one by default.
+        auth: credentials.
+        headers: added to every request.
+        explain: see `send`.
     """
-    session = session or new_session()
-    base = headers or {}
 
-    def open_at(offset: int, validator: str | None) -> Opened:
+    def __init__(
+        self,
+        url: str,
+        context: Context,
+        *,
+        session: requests.Session | None = None,
+        auth: AuthBase | None = None,
+        headers: dict[str, str] | None = None,
+        explain: Explain = lambda _: None,
+    ) -> None:
+        self._url, self._context = url, context
+        self._session, self._auth = session or new_session(), auth
+        self._headers, self._explain = headers or {}, explain
+
+    def __call__(self, offset: int, validator: str | None) -> Opened:
+        """Open from `offset` to the end, if the content is still that of `validator`."""
         conditional = {"If-Range": validator} if offset and validator else {}
         ranged = {"Range": f"bytes={offset}-"} | conditional if offset else {}
+        return self._open(ranged) or self(0, None)
+
+    def between(self, start: int, end: int) -> Opened:
+        """Open the bytes from `start` up to, not including, `end`."""
+        return self._open({"Range": f"bytes={start}-{end - 1}"}) or self(0, None)
+
+    def _open(self, ranged: dict[str, str]) -> Opened | None:
         response = send(
-            session, url, context, headers=base | ranged, auth=auth, explain=explain, stream=True
+            self._session,
+            self._url,
+            self._context,
+            headers=self._headers | ranged,
+            auth=self._auth,
+            explain=self._explain,
+            stream=True,
         )
         if response.status_code == _RANGE_NOT_SATISFIABLE:
             response.close()
-            return open_at(0, None)
+            return None
         return _opened(response)
 
-    return open_at
+
+url_opener = UrlOpener  # what sources call it
 
 
 def _opened(response: requests.Response) -> Opened:

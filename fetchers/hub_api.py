@@ -44,7 +44,7 @@ def _ask(source: Source, endpoint: str, context: Context) -> tuple[str, tuple[Re
     except ModelError:
         raise
     except Exception as error:
-        raise _translate(error, source, endpoint) from error
+        raise _translate(error, source, endpoint, context) from error
     return commit, tuple(sorted(files))
 
 
@@ -54,20 +54,22 @@ def _file(entry: Any) -> RemoteFile:
     return RemoteFile(entry.path, entry.lfs.size, sha256=entry.lfs.sha256)
 
 
-def _translate(error: Exception, source: Source, endpoint: str) -> Exception:
+def _translate(error: Exception, source: Source, endpoint: str, context: Context) -> Exception:
     kind = type(error).__name__
     response = getattr(error, "response", None)
     if kind == "OfflineModeIsEnabled":
         what = "the hub is to be asked, but HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set"
         return UsageError(what, None, "unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE")
     if response is not None:
-        return _translate_response(response, source, endpoint)
+        return _translate_response(response, source, endpoint, context)
     if isinstance(error, ValueError):
         return UsageError(f"the hub does not understand {show_reference(source)}", mask(str(error)))
     return Interrupted(f"no answer from {endpoint} ({kind}: {mask(str(error))})")
 
 
-def _translate_response(response: Any, source: Source, endpoint: str) -> Exception:
+def _translate_response(
+    response: Any, source: Source, endpoint: str, context: Context
+) -> Exception:
     headers: Mapping[str, str] = response.headers
     status, code = response.status_code, headers.get("X-Error-Code", "")
     name = show_reference(source)
@@ -77,5 +79,5 @@ def _translate_response(response: Any, source: Source, endpoint: str) -> Excepti
         revision = source.attrs.get("revision", "main")
         return NotFoundError(f"{name} does not exist", f"no revision {revision!r}", "@main")
     if status in (401, 403, 404):
-        return refused(source, code, status)
+        return refused(source, code, status, context)
     return TransferError(f"the hub at {endpoint} does not answer for {name}", f"HTTP {status}")

@@ -17,7 +17,7 @@ from common.reference import Source, check_hub_id, show_reference
 from common.secrets import public_url
 from fetchers.base import Digests, Snapshot
 from fetchers.context import Context
-from fetchers.credentials import bearer, hub_token
+from fetchers.credentials import bearer, hub_token, remedy_for
 from fetchers.http import url_opener
 from fetchers.transfer import receive
 
@@ -87,14 +87,14 @@ def download(
     token = hub_token(context)
 
     def explain(response: requests.Response) -> ModelError | None:
-        return _explain(response, source, revision, file.path)
+        return _explain(response, source, revision, file.path, context)
 
     opener = url_opener(url, context, auth=bearer(token), explain=explain)
     return receive(file, target, opener, context, origin=public_url(url))
 
 
 def _explain(
-    response: requests.Response, source: Source, revision: str, path: str
+    response: requests.Response, source: Source, revision: str, path: str, context: Context
 ) -> ModelError | None:
     code = response.headers.get("X-Error-Code", "")
     if response.status_code not in (*_REFUSED, _GONE):
@@ -104,26 +104,31 @@ def _explain(
         return NotFoundError(f"{name} has no file {path!r} at revision {revision}")
     if code == "RevisionNotFound":
         return NotFoundError(f"{name} has no revision {revision!r}", None, 'revision = "main";')
-    return refused(source, code, response.status_code)
+    return refused(source, code, response.status_code, context)
 
 
-def refused(source: Source, code: str, status: int | str) -> ModelError:
+def refused(source: Source, code: str, status: int | str, context: Context) -> ModelError:
     """Word a refusal of a whole repository: gated, private, missing, or a bad token.
 
     Args:
         source: of type ``huggingface``.
         code: the hub's ``X-Error-Code``; may be empty.
         status: of HTTP.
+        context: tells where a token was looked for, and what its user wants to be told.
     """
     name, repo = show_reference(source), source.attrs["repo"]
     page = f"{ENDPOINT}/{_PREFIX[source.attrs.get('kind', 'model')]}{repo}"
-    got = f"HTTP {status}"
+    token = hub_token(context)
+    got = f"HTTP {status} {f'with the token of {token.origin}' if token else 'without a token'}"
     if code == "GatedRepo":
-        remedy = f"accept the licence at {page}, then: export HF_TOKEN=… (a token with read access)"
-        return AuthError(
-            f"{name} is gated, and this token or its absence does not open it", got, remedy
-        )
+        steps = f"1. accept the licence at {page}\n     2. {remedy_for(context)}"
+        why = "this token does not open it" if token else "no token was found"
+        return AuthError(f"{name} is gated, and {why}", got, _help(context, steps))
     if status == _GONE or code == "RepoNotFound":
-        remedy = f"the id as shown at {ENDPOINT}; for a private repository: export HF_TOKEN=…"
+        remedy = f"the id as shown at {ENDPOINT}; for a private repository: {remedy_for(context)}"
         return NotFoundError(f"{name} does not exist, or is private", got, remedy)
-    return AuthError(f"the hub refuses access to {name}", got, "export HF_TOKEN=… (a valid token)")
+    return AuthError(f"the hub refuses access to {name}", got, _help(context, remedy_for(context)))
+
+
+def _help(context: Context, usual: str) -> str:
+    return context.auth.help.strip() or usual

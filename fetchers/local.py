@@ -12,7 +12,8 @@ from common.files import RemoteFile, check_path, select, walk
 from common.reference import Source
 from fetchers.base import Digests, Snapshot
 from fetchers.context import Context
-from fetchers.transfer import Opened, receive
+from fetchers.hashed import file_opener
+from fetchers.transfer import receive
 
 
 def root_of(source: Source) -> Path:
@@ -62,13 +63,5 @@ def download(
     root = root_of(source)
     local = root if root.is_file() else root / check_path(file.path)
 
-    def open_at(offset: int, validator: str | None) -> Opened:  # noqa: ARG001 - the opener's form
-        try:
-            stream = local.open("rb", buffering=0)
-        except OSError as error:
-            raise NotFoundError(f"cannot read {local}", error.strerror) from error
-        stream.seek(offset)
-        total = local.stat().st_size
-        return Opened(offset, total, None, lambda count: stream.read(count) or b"", stream.close)
-
-    return receive(file, target, open_at, context, origin=str(local))
+    opener = file_opener(local)
+    return receive(file, target, opener, context, origin=str(local))

@@ -79,7 +79,7 @@ def _refs(root: Path, entry: Entry) -> None:
 
 
 def _tree(root: Path, items: tuple[Item, ...], entry: Entry) -> None:
-    files: dict[str, dict[str, int | str]] = {}
+    files: dict[str, dict[str, object]] = {}
     for item in items:
         large = {"lfs_sha256": item.sha256, "lfs_size": item.size} if item.linked else {}
         files[item.path] = {"size": item.size, "blob_id": git_blob_id(item)} | large

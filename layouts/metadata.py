@@ -23,7 +23,7 @@ def describe(
 
     Args:
         identity: ``name``, ``source`` (a reference), ``revision``, ``fetchedAt`` and ``hash``, each
-            possibly None.
+            possibly None; ``licenses`` as stated, and ``signOutput``.
         items: the files of the model.
         report: of the validation.
         scripts: outcomes of the user's scripts, in order.

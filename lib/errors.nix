@@ -103,6 +103,10 @@ rec {
     path:
     message "`${path}` is refused: it would be readable by everybody in the Nix store, got a value that is not shown" "remove it (and revoke that token), and give the token in the environment: export HF_TOKEN=…";
 
+  secretsAreMasked =
+    path:
+    message "`${path}` cannot be turned off: build logs are kept, and shared with everybody, got false" "remove it; to look for a credential's origin, run: nix-ai-model doctor";
+
   unknownSource =
     name: valid:
     message "`source` names no known type, got ${show name}${didYouMean valid name}" "write one of: ${
@@ -140,6 +144,12 @@ rec {
     names:
     message "the model is pinned twice, by ${quoted names}" "keep one of `lock` (best), `fileHashes`, `hash`.";
 
+  onlyWhole =
+    given:
+    message "`${given}` cannot pin a source that is unpacked, whose files are not known before" ''
+      write the following, and copy the hash that the failing build prints:
+          hash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";'';
+
   lockVersion =
     got: file:
     message "the lock file ${file} has version ${show got}; this library reads version 1" "write it anew with: nix-ai-model lock update --lock-file ${file}";
@@ -153,6 +163,25 @@ rec {
   lockMismatch =
     locked: given:
     message "`lock` is for another source than `source`, got ${show locked} in the lock and ${show given} in the call" "leave `source` out, or lock it: nix-ai-model lock add NAME ${given}";
+
+  relativePath =
+    given:
+    message "`source.local.path` is relative to nothing when it is a string, got ${show given}" (
+      if substring 0 1 given == "~" then
+        "write the whole path of the home directory: source.local.path = \"/home/…${substring 1 (stringLength given) given}\";"
+      else
+        "write it as a Nix path: source.local.path = ${if substring 0 1 given == "." then given else "./${given}"};"
+    );
+
+  localMismatch =
+    place: locked: got: reference:
+    message
+      "${place} is not what was pinned: its hash should be ${locked}, got ${if got == null then "another" else got}"
+      ''
+        accept what is there now with one of:
+            nix-ai-model lock update
+            nix-ai-model prefetch '${reference}'
+        or take whatever is there, with this as a warning: source.local.strict = false;'';
 
   notHere =
     path: why: remedy:

@@ -27,85 +27,24 @@
 { toolchain, ... }:
 let
   inherit (builtins)
-    attrNames
     attrValues
     foldl'
-    isAttrs
     mapAttrs
-    removeAttrs
     ;
   errors = import ./errors.nix;
-  types = import ./types;
   text = import ./internal/text.nix;
-  readSource = import ./internal/source.nix;
-  readLock = import ./internal/lockfile.nix;
-  readIntegrity = import ./internal/integrity.nix;
+  readArguments = import ./internal/arguments.nix;
   localFiles = import ./internal/local.nix;
   fetcher = import ./internal/fetch.nix toolchain;
   validate = import ./internal/validate.nix toolchain;
   transform = import ./internal/transform.nix toolchain;
   wrap = import ./internal/wrappers.nix toolchain;
-  arguments = types.record (import ./types/fetchModel.nix);
-
-  # A lock file becomes the entry of `name`; an entry knows its source, which may then be left out.
-  withEntry =
-    args:
-    if !(args ? lock) then
-      args
-    else
-      let
-        entry = if isAttrs args.lock then args.lock else lockedModel args.lock (args.name or "");
-      in
-      { source = entry.source or { }; } // args // { lock = entry; };
-  lockedModel =
-    file: name:
-    let
-      inherit (readLock file) models;
-    in
-    models.${name} or (errors.refuse "fetchModel" [ (errors.lockName (toString file) name (attrNames models)) ]);
-
   fetchModel =
     given:
     let
-      args = withEntry given;
-      source = readSource args;
-      own = removeAttrs args source.taken;
-      integrity = readIntegrity { inherit args source; };
-      problems =
-        arguments.check "" own
-        ++ source.problems
-        ++ unavailable args
-        ++ (if source.problems == [ ] then integrity.problems ++ otherSource args source else [ ]);
+      read = readArguments given;
     in
-    if !isAttrs given then
-      errors.refuse "fetchModel" [
-        (errors.illTyped "argument" "an attribute set" "{ source = …; hash = …; }" given)
-      ]
-    else if problems == [ ] then
-      model { inherit args source integrity; }
-    else
-      errors.refuse "fetchModel" problems;
-
-  # What the specification has and this version does not.
-  unavailable =
-    args:
-    if (args.quantize or { }).enable or false == true then
-      [
-        (errors.notHere "quantize.enable" "this version brings no quantizer" "run one as a step of your own: transform.steps = [ { name = \"…\"; command = \"… $src $out\"; } ];")
-      ]
-    else
-      [ ];
-
-  # What a lock says of its source must be what the call says.
-  otherSource =
-    args: source:
-    let
-      locked = readSource { source = args.lock.source or { }; };
-    in
-    if (args.lock or { }) ? source && locked.problems == [ ] && locked.reference != source.reference then
-      [ (errors.lockMismatch locked.reference source.reference) ]
-    else
-      [ ];
+    if read.problems == [ ] then model read else errors.refuse "fetchModel" read.problems;
 
   rawFiles =
     {
@@ -123,8 +62,15 @@ let
             inherit name source args;
             revision = integrity.revision or (source.kind.revision source.attrs);
           };
+      # path → where it is and with which sha256.
       places =
-        if source.type == "local" then fetch.files integrity.files else fetch.files integrity.files integrity.smallHash or null;
+        if source.type == "local" then
+          fetch.files integrity.files
+        else
+          mapAttrs (path: local: {
+            inherit local;
+            inherit (integrity.files.${path}) sha256;
+          }) (fetch.files integrity.files integrity.smallHash or null);
     in
     if integrity.mode == "impure" then
       {
@@ -140,10 +86,9 @@ let
       {
         tree = null;
         files = mapAttrs (
-          path: local:
+          path: place:
           {
-            inherit local;
-            inherit (integrity.files.${path}) sha256;
+            inherit (place) local sha256;
           }
           // (if integrity.files.${path} ? size then { inherit (integrity.files.${path}) size; } else { })
         ) places;
@@ -151,9 +96,11 @@ let
 
   model =
     {
+      given,
       args,
       source,
       integrity,
+      ...
     }:
     let
       name = args.name or (text.storeName (source.kind.name source.attrs));
@@ -165,7 +112,7 @@ let
           integrity
           ;
       };
-      offline = if args.integration.huggingface.offlineMode or true then "1" else "0";
+      offline = if args.integration.huggingface.offlineMode then "1" else "0";
       huggingface = {
         HF_HUB_OFFLINE = offline;
         TRANSFORMERS_OFFLINE = offline;
@@ -174,8 +121,8 @@ let
       # What a shell that has the model in scope sets; `@out@` is the model's own path.
       variables =
         { ${text.variable name} = "@out@"; }
-        // (if args.integration.huggingface.enable or false then huggingface // { HF_HOME = "@out@"; } else { })
-        // (args.integration.environment or { });
+        // (if args.integration.huggingface.enable then huggingface // { HF_HOME = "@out@"; } else { })
+        // args.integration.environment;
       validated =
         more:
         validate (
@@ -191,7 +138,7 @@ let
           }
           // more
         );
-      steps = args.transform.steps or [ ];
+      inherit (args.transform) steps;
       # What a transformation made is validated like what came from upstream.
       drv =
         if steps == [ ] then
@@ -209,7 +156,7 @@ let
           HF_HOME = "${drv}";
           ${text.variable name} = "${drv}";
         }
-        // (args.integration.environment or { });
+        // args.integration.environment;
     in
     drv
     // {
@@ -228,7 +175,7 @@ let
         description = "${source.reference}, checked and laid out for offline use";
       }
       // (args.meta or { });
-      override = change: fetchModel (args // (if builtins.isFunction change then change args else change));
+      override = change: fetchModel (given // (if builtins.isFunction change then change given else change));
     }
     // (
       if source.type == "huggingface" then { hub = "${drv}/hub/${text.hubEntry source.attrs}"; } else { }

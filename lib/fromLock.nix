@@ -6,7 +6,7 @@
   `path`
   : the lock file, as `nix-ai-model lock` writes it.
 
-  Each value is a derivation; its `override` gives one with other attributes.
+  Each value is what `fetchModel` gives; its `override` changes arguments of that one model.
 
   # Type
 
@@ -25,7 +25,6 @@
 path:
 builtins.mapAttrs (
   name: entry:
-  # NB: no `__functor` for overriding: nix-build calls whatever can be called, and finds no derivation.
   lib.fetchModel {
     inherit name;
     lock = entry;

@@ -21,8 +21,10 @@
 pkgs:
 let
   python = pkgs.python3.withPackages (p: [
-    p.boto3
+    p.azure-identity
+    p.botocore
     p.gguf
+    p.google-auth
     p.huggingface-hub
     p.requests
     p.safetensors

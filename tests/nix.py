@@ -91,6 +91,10 @@ class Nix:
     def _nix_build(self, expression: str, *options: str) -> tuple[str, ...]:
         return ("nix-build", "--no-out-link", *options, "-E", _with_lib(expression))
 
+    def expression(self, expression: str) -> str:
+        """Give the whole text of an expression in which `lib` is in scope."""
+        return _with_lib(expression)
+
     def _instantiate(self, expression: str) -> tuple[str, ...]:
         return ("nix-instantiate", "--eval", "--strict", "--json", "-E", _with_lib(expression))
 

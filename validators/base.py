@@ -56,6 +56,7 @@ class Check:
         name: as in reports, e.g. ``pickle-scan``.
         version: changes whenever its verdicts may change.
         run: gives the findings; an exception it raises is a failure of the check, never a pass.
+            A generator may return the version of the program that it ran.
         enabled: whether the user's settings ask for it; everything is on unless switched off.
         timeout: seconds for the whole model.
         memory: bytes that its process, and each program it starts, may use.

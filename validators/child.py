@@ -9,10 +9,11 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from common.findings import Finding
 from validators import external, registry
 from validators.base import Model, ModelFile
 
@@ -55,11 +56,22 @@ def main(module: str) -> None:
     check = registry.load(module)
     external.watch_memory(check.memory, MEMORY_STATUS)
     try:
-        findings = sorted(check.run(model))
+        findings, version = _drain(check.run(model))
     except MemoryError:
         os._exit(MEMORY_STATUS)
     with answer:
-        json.dump([finding.to_json() for finding in findings], answer)
+        found = [finding.to_json() for finding in sorted(findings)]
+        json.dump({"findings": found, "version": version or check.version}, answer)
+
+
+def _drain(findings: Iterable[Finding]) -> tuple[list[Finding], str | None]:
+    """Take all findings, and what the generator returns."""
+    taken, source = [], iter(findings)
+    while True:
+        try:
+            taken.append(next(source))
+        except StopIteration as end:
+            return taken, end.value
 
 
 if __name__ == "__main__":

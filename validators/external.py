@@ -60,7 +60,7 @@ class _Drain(threading.Thread):
                     self._tell(data)
 
 
-def run(  # noqa: PLR0913 - each is a limit or part of the environment
+def run(
     argv: Sequence[str],
     *,
     cwd: Path,

@@ -66,13 +66,13 @@ def _run(
         if not check.enabled(model):
             return CheckResult(check.name, check.version, "skipped", detail="not asked for")
         started = time.monotonic()
-        findings, detail = _apart(model, module, check)
+        findings, version, detail = _apart(model, module, check)
     except Exception as error:  # noqa: BLE001 - whatever a check does wrong is a refusal
-        findings, detail = (), f"could not be run: {error}"
+        findings, version, detail = (), check.version, f"could not be run: {error}"
     findings = tuple(sorted(_soften(finding, ignored) for finding in findings))
     outcome = _outcome(model, check, findings, detail)
     seconds = round(time.monotonic() - started, 3) if timing else None
-    return CheckResult(check.name, check.version, outcome, findings, detail, seconds)
+    return CheckResult(check.name, version, outcome, findings, detail, seconds)
 
 
 def _soften(finding: Finding, ignored: tuple[str, ...]) -> Finding:
@@ -91,8 +91,8 @@ def _outcome(model: Model, check: Check, findings: tuple[Finding, ...], detail: 
     return "warned" if "warning" in severities else "passed"
 
 
-def _apart(model: Model, module: str, check: Check) -> tuple[tuple[Finding, ...], str]:
-    """Run a check in a process of its own; gives its findings, and why it failed as a whole."""
+def _apart(model: Model, module: str, check: Check) -> tuple[tuple[Finding, ...], str, str]:
+    """Run a check in a process of its own; gives findings, version, and why it failed."""
     with tempfile.TemporaryDirectory(prefix="nix-ai-model-check-") as empty:
         ran = external.run(
             [sys.executable, "-m", "validators.child", module],
@@ -103,16 +103,22 @@ def _apart(model: Model, module: str, check: Check) -> tuple[tuple[Finding, ...]
             stdin=json.dumps(child.model_to_json(model)).encode(),
             limit=ANSWER_BYTES,
         )
-    if ran.timed_out:
-        return (), f"did not end within {check.timeout:g} seconds"
-    if ran.status == child.MEMORY_STATUS:
-        return (), f"used more than {check.memory >> 20} MiB of memory"
-    if ran.status:
-        return (), f"{ran.failure}: {_last_words(ran.stderr)}"
+    if detail := _failure(check, ran):
+        return (), check.version, detail
     try:
-        return tuple(Finding.from_json(item) for item in json.loads(ran.stdout)), ""
-    except (ValueError, TypeError):
-        return (), "gave no readable answer"
+        answer = json.loads(ran.stdout)
+        findings = tuple(Finding.from_json(item) for item in answer["findings"])
+    except (ValueError, TypeError, KeyError):
+        return (), check.version, "gave no readable answer"
+    return findings, str(answer["version"]), ""
+
+
+def _failure(check: Check, ran: external.Ran) -> str:
+    if ran.timed_out:
+        return f"did not end within {check.timeout:g} seconds"
+    if ran.status == child.MEMORY_STATUS:
+        return f"used more than {check.memory >> 20} MiB of memory"
+    return f"{ran.failure}: {_last_words(ran.stderr)}" if ran.status else ""
 
 
 def _environment(home: Path) -> dict[str, str]:

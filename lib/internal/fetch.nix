@@ -3,9 +3,12 @@ toolchain:
 let
   inherit (builtins)
     attrNames
+    intersectAttrs
+    isString
     mapAttrs
     match
     partition
+    removeAttrs
     toJSON
     ;
   text = import ./text.nix;
@@ -18,8 +21,8 @@ let
     module = "fetchers";
   };
 
-  # Read by every HTTP client; a variable that is not set arrives empty.
-  proxies = [
+  # Read by every download; a variable that is not set arrives empty.
+  everywhere = [
     "http_proxy"
     "https_proxy"
     "ftp_proxy"
@@ -29,10 +32,10 @@ let
     "HTTPS_PROXY"
     "ALL_PROXY"
     "NO_PROXY"
+    "NIX_AI_MODELS_MIRRORS"
     "NIX_SSL_CERT_FILE"
   ];
-
-  algorithm = hash: if match "sha512-.*" hash == null then "sha256" else "sha512";
+  optionals = condition: list: if condition then list else [ ];
 in
 {
   name,
@@ -41,27 +44,70 @@ in
   args,
 }:
 let
-  auth = args.auth or { };
-  failure = args.onDownloadFailure or { };
-  sharding = args.sharding or { };
+  inherit (args)
+    auth
+    download
+    security
+    sharding
+    ;
+  failure = args.onDownloadFailure;
+
+  # Names of places where credentials are, never credentials. A secret manager's file is named by
+  # its base name, or by where its decrypted form is: the encrypted one must not enter the store.
+  placesOf =
+    kind:
+    if auth.${kind} ? secretFile then
+      { ${kind}.secretFile = outside auth.${kind}.secretFile; }
+    else
+      { };
+  outside = file: if isString file && match "/run/.*" file != null then file else baseNameOf (toString file);
+
+  # Variables by which the places are found.
+  ofAuth =
+    optionals (auth ? tokenEnvVar) [ auth.tokenEnvVar ]
+    ++ optionals (auth.useHfCli or false) [
+      "HF_HOME"
+      "HF_TOKEN_PATH"
+    ]
+    ++ optionals (auth.sops ? secretFile || auth.agenix ? secretFile) [ "XDG_RUNTIME_DIR" ]
+    ++ optionals (auth ? awsProfile) [
+      "AWS_CONFIG_FILE"
+      "AWS_SHARED_CREDENTIALS_FILE"
+    ];
 
   order = {
-    inherit revision;
+    inherit
+      name
+      revision
+      download
+      failure
+      ;
+    inherit (toolchain) shell;
     source = source.spec;
-    stall = args.download.stallTimeout or 60;
+    auth =
+      removeAttrs auth [
+        "agenix"
+        "impureEnvVars"
+        "sops"
+      ]
+      // placesOf "sops"
+      // placesOf "agenix";
+    security = intersectAttrs {
+      isolateCredentialsFromHooks = null;
+      requiredScopes = null;
+      warnOnExcessiveScopes = null;
+    } security;
+    stall = download.stallTimeout;
+    inherit (download) connections mirrors;
     jobs = 4;
     shards =
-      if sharding.enable or false then
+      if sharding.enable then
         {
-          pattern = sharding.pattern or "*-of-*";
-          jobs = sharding.parallelDownloads or 4;
+          inherit (sharding) pattern;
+          jobs = sharding.parallelDownloads;
         }
       else
         null;
-    retries = {
-      times = failure.maxRetries or 5;
-      delay = failure.retryDelay or 1;
-    };
   };
 
   fetch =
@@ -69,10 +115,10 @@ let
     build (
       {
         impureEnvVars =
-          proxies
+          everywhere
           ++ source.kind.environment
-          ++ (auth.impureEnvVars or [ ])
-          ++ (if auth ? tokenEnvVar then [ auth.tokenEnvVar ] else [ ]);
+          ++ ofAuth
+          ++ auth.impureEnvVars;
         SSL_CERT_FILE = toolchain.caBundle;
         order = toJSON (order // extra);
         passAsFile = [ "order" ];
@@ -81,7 +127,7 @@ let
     );
 
   # NB: an unknown hash is left for Nix to report, with the hash to write.
-  expected = hash: if hash == fakeHash || algorithm hash != "sha256" then null else hash;
+  expected = hash: if hash == fakeHash || text.algorithm hash != "sha256" then null else hash;
   fileOrder =
     path: file:
     {
@@ -93,7 +139,7 @@ let
 
   fixed = hash: mode: {
     outputHash = hash;
-    outputHashAlgo = algorithm hash;
+    outputHashAlgo = text.algorithm hash;
     outputHashMode = mode;
   };
 

@@ -37,10 +37,19 @@ let
   };
 
   entry = args.lock;
+  # Hashes that stand in the source itself.
+  inline = if given == [ ] then (source.kind.hashes or (_: null)) source.attrs else null;
+  wholeOnly = (source.kind.wholeOnly or (_: false)) source.attrs;
 in
 if args.impure or false then
   {
     mode = "impure";
+    problems = [ ];
+  }
+else if inline != null then
+  {
+    mode = "files";
+    files = builtins.mapAttrs (_: sha256: { inherit sha256; }) inline;
     problems = [ ];
   }
 else if given == [ ] then
@@ -52,6 +61,11 @@ else if length given > 1 then
   {
     mode = null;
     problems = [ (errors.twoIntegrities given) ];
+  }
+else if wholeOnly && !(args ? hash) then
+  {
+    mode = null;
+    problems = [ (errors.onlyWhole (builtins.head given)) ];
   }
 else if args ? hash then
   {

@@ -83,10 +83,16 @@ let
     else
       checked (head named) given.${head named};
 
-  checked = type: attrs: {
-    inherit type attrs;
-    problems = (types.record sources.${type}.fields).check "source.${type}" attrs;
-  };
+  checked =
+    type: attrs:
+    let
+      illTyped = (types.record sources.${type}.fields).check "source.${type}" attrs;
+    in
+    {
+      inherit type attrs;
+      # What only the type itself can judge comes after the types of its attributes.
+      problems = if illTyped != [ ] then illTyped else (sources.${type}.problems or (_: [ ])) attrs;
+    };
 
   read =
     if beside then
@@ -103,7 +109,7 @@ read
   # Arguments that belonged to the source, to be left out of the check of the rest.
   taken = attrNames flat;
   # The form that lock files and builders read.
-  spec = { ${read.type} = read.attrs; };
+  spec = { ${read.type} = (sources.${read.type}.plain or (attrs: attrs)) read.attrs; };
   kind = sources.${read.type};
   reference = sources.${read.type}.reference read.attrs;
 }

@@ -28,6 +28,9 @@ rec {
     in
     if name == "" then "file" else name;
 
+  # The algorithm of a hash in any notation.
+  algorithm = hash: if match "sha512-.*" hash == null then "sha256" else "sha512";
+
   # The variable that holds a model's path: `phi-2` gives `PHI2_MODEL_PATH`.
   variable =
     name:

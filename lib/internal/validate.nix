@@ -26,23 +26,21 @@ in
   plain ? false,
 }:
 let
-  provenance = args.provenance or { };
-  timed = provenance.recordTimestamp or false;
   plan = {
     inherit name plain variables;
     inherit (raw) files tree;
     inherit (toolchain) shell tools;
     source = source.spec;
     reference = source.reference;
-    recordSource = provenance.recordSource or true;
+    inherit (args.provenance) recordSource signOutput;
     hash = integrity.hash or null;
     lockedAt = integrity.lockedAt or null;
     revision = if integrity.revision or "" != "" then integrity.revision else source.kind.pinned source.attrs;
-    security = args.security or { };
-    validators = args.validation.validators or [ ];
-    scripts = args.postDownload.scripts or [ ];
-    huggingface = args.integration.huggingface or { };
-    timing = timed;
+    inherit (args) security;
+    validators = args.validation.validators;
+    scripts = args.postDownload.scripts;
+    huggingface = args.integration.huggingface;
+    timing = args.provenance.recordTimestamp;
   };
 in
 build (
@@ -53,5 +51,5 @@ build (
     # Weights belong where they are: neither substituted nor built elsewhere only to make links.
     allowSubstitutes = false;
   }
-  // (if args.impure or false then { __impure = true; } else { })
+  // (if args.impure then { __impure = true; } else { })
 )

@@ -2,4 +2,7 @@
 {
   huggingface = import ./huggingface.nix;
   local = import ./local.nix;
+  ollama = import ./ollama.nix;
+  s3 = import ./s3.nix;
+  url = import ./url.nix;
 }

@@ -10,6 +10,7 @@ let
     ;
   inherit (types)
     enum
+    field
     listOf
     matching
     required
@@ -28,22 +29,25 @@ in
   example = "huggingface:ORG/NAME@main";
 
   fields = {
-    # Repository id, with or without an owner.
-    repo = required (matching "a Hugging Face repository id" "\"ORG/NAME\"" owned);
-    # What kind of repository it is.
-    kind = enum [
+    repo = field "Repository id, with or without an owner." { } (
+      required (matching "a Hugging Face repository id" "\"ORG/NAME\"" owned)
+    );
+    kind = field "What kind of repository it is; a model by default." { example = "\"dataset\""; } (enum [
       "model"
       "dataset"
       "space"
-    ];
-    # Branch, tag, commit or `refs/pr/N`; `main` by default.
-    revision = text;
-    # Globs of the files to take; all by default.
-    files = listOf text;
-    # Globs of the files to leave out.
-    exclude = listOf text;
-    # Address of the hub; by default HF_ENDPOINT, then the public one.
-    endpoint = matching "an http or https address" "\"https://huggingface.co\"" "https?://[^/]+.*";
+    ]);
+    revision =
+      field "Branch, tag, commit or `refs/pr/N`; `main` by default."
+        { example = "\"main\""; }
+        text;
+    files = field "Globs of the files to take; all by default." {
+      example = "[ \"*.safetensors\" \"*.json\" ]";
+    } (listOf text);
+    exclude = field "Globs of the files to leave out." { example = "[ \"*.bin\" ]"; } (listOf text);
+    endpoint =
+      field "Address of the hub; by default HF_ENDPOINT, then the public one." { }
+        (matching "an http or https address" "\"https://huggingface.co\"" "https?://[^/]+.*");
   };
 
   # Reads what follows the scheme of a reference; null when it cannot be read.

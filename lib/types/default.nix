@@ -16,10 +16,14 @@ let
     isPath
     isString
     length
+    listToAttrs
     elemAt
     match
     ;
   errors = import ../errors.nix;
+
+  # Which attributes of a set are fields with a default, or records, in which there may be some.
+  filled = fields: filter (name: fields.${name} ? default || fields.${name} ? fill) (attrNames fields);
 
   # A type without structure: what to call it, an example to paste, and its test.
   scalar = expected: example: test: {
@@ -84,6 +88,7 @@ rec {
   };
 
   listOf = type: {
+    element = type;
     expected = "a list, each ${type.expected}";
     example = "[ ${type.example} ]";
     check =
@@ -92,9 +97,11 @@ rec {
         [ (errors.illTyped path "a list" "[ ${type.example} ]" value) ]
       else
         concatLists (genList (i: type.check "${path}[${toString i}]" (elemAt value i)) (length value));
-  };
+  }
+  // (if type ? fill then { fill = map type.fill; } else { });
 
   attrsOf = type: {
+    attribute = type;
     expected = "an attribute set, each ${type.expected}";
     example = "{ … = ${type.example}; }";
     check =
@@ -106,7 +113,8 @@ rec {
   };
 
   # An attribute set with known attributes. `fields` maps a name to a type; a field may be given as
-  # `required type`. `check` refuses every other name and says the nearest one.
+  # `required type`. `check` refuses every other name and says the nearest one; `fill` gives every
+  # attribute that was left out its default.
   record = fields: {
     inherit fields;
     expected = "an attribute set";
@@ -126,14 +134,47 @@ rec {
         ++ map (name: errors.missing (errors.at path name) fields.${name}.example) (
           filter (name: (fields.${name}.required or false) && !(value ? ${name})) (attrNames fields)
         );
+    fill =
+      value:
+      value
+      // listToAttrs (
+        map (name: {
+          inherit name;
+          value =
+            if !(fields.${name} ? fill) then
+              value.${name} or fields.${name}.default
+            else
+              fields.${name}.fill (value.${name} or fields.${name}.default or { });
+        }) (filled fields)
+      );
   };
 
   required = type: type // { required = true; };
+
+  # A field: its sentence for people, what else is known of it (`default`, a value, and `example`, a
+  # text to paste), and its type.
+  field =
+    description: more: type:
+    type // more // { inherit description; };
 
   # An attribute that exists only to be refused with its reason.
   refused = problem: {
     expected = "nothing";
     example = "…";
     check = path: _: [ (problem path) ];
+  };
+
+  # A switch that cannot be turned off.
+  onlyTrue = problem: {
+    expected = "true";
+    example = "true";
+    check =
+      path: value:
+      if value == false then
+        [ (problem path) ]
+      else if value == true then
+        [ ]
+      else
+        [ (errors.illTyped path "true" "true" value) ];
   };
 }

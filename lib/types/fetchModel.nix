@@ -1,7 +1,8 @@
-# The arguments of `fetchModel`, one type an attribute; modules and docs use the same table.
+# The arguments of `fetchModel`, a field each. `fetchModel` checks and completes its arguments by this
+# table, the modules make their options of it, and docs/options.md is printed from it.
 let
   types = import ./default.nix;
-  errors = import ../errors.nix;
+  command = import ./fields/command.nix;
   inherit (types)
     any
     attrs
@@ -10,239 +11,158 @@ let
     count
     either
     enum
+    field
     hash
     listOf
     matching
-    nullOr
     outsidePath
     pathLike
     positive
     record
-    refused
     required
     seconds
     storeName
     string
     text
     ;
-  # What happens when a validator, a scanner or a script fails.
-  onFailure = enum [
-    "abort"
-    "warn"
-    "skip"
-    "ignore"
-    "persist"
-  ];
-  # An encrypted file, which becomes a path outside the store at activation.
-  secretFile = record { secretFile = required pathLike; };
 in
 {
-  # Derivation name; by default the last part of the source's name.
-  name = storeName;
-  # Where the model comes from: a reference as text, or `source.<type> = { … }`.
-  source = any;
-  # SRI hash of the whole tree of files; alternative to `fileHashes` and `lock`.
-  hash = hash;
-  # SRI hash of each file by its path; only these files are fetched.
-  fileHashes = attrsOf hash;
-  # An entry of a lock file, or the path of a lock file in which `name` stands.
-  lock = either pathLike attrs;
-  # Free text shown in `version` of the derivation.
-  version = text;
-  # The derivation's `meta`.
-  meta = attrs;
+  name = field "Name of the derivation; by default the last part of the source's name." { } storeName;
 
-  # Who may fetch. Secrets are named here, never given.
-  auth = record {
-    token = refused errors.tokenInNix;
-    # Fail before the first request when no token is found.
-    required = bool;
-    # Environment variable that holds the token.
-    tokenEnvVar = matching "the name of an environment variable" "\"HF_TOKEN\"" "[A-Za-z_][A-Za-z0-9_]*";
-    # File that holds the token, readable by the builder.
-    tokenFile = outsidePath;
-    # Read the token that the Hugging Face command line stored.
-    useHfCli = bool;
-    # Text shown when access to a gated model is refused.
-    gatedModelHelp = string;
-    # Section of the AWS credentials file.
-    awsProfile = text;
-    # Google service account key file.
-    gcpServiceAccountKey = outsidePath;
-    # More environment variables to pass to the fetch.
-    impureEnvVars = listOf text;
-    # A netrc file to use.
-    netrcFile = outsidePath;
-    # Shell text whose output gives the credential.
-    authScript = string;
-    # Getting a new token before the old one expires.
-    tokenRefresh = record {
-      enable = bool;
-      command = required string;
-      refreshBeforeExpirySec = count;
-      maxTokenAgeSec = positive;
-    };
-    sops = secretFile;
-    agenix = secretFile;
-  };
+  source = field "Where the model comes from: a reference as text, or `source.<type> = { … }`." {
+    example = "\"huggingface:ORG/NAME@main\"";
+  } any;
 
-  # How bytes are fetched.
-  download = record {
-    # Seconds without a byte after which a connection is cut and resumed.
-    stallTimeout = seconds;
-    # Go on with a new token after HTTP 401 or 403.
-    resumeOnAuthFailure = bool;
-    # How often to go on after an interruption of any kind.
-    maxResumeAttempts = count;
-    # Keep partial files in a directory that survives the build.
-    enableCheckpoints = bool;
-    # Megabytes between two checkpoints.
-    checkpointIntervalMB = positive;
-  };
+  hash = field "Hash of the whole tree of files; alternative to `fileHashes` and `lock`." { } hash;
 
-  # What to do when fetching fails for good.
-  onDownloadFailure = record {
-    action = enum [
+  fileHashes =
+    field "Hash of each file by its path; only these files are fetched."
+      { example = "{ \"model.safetensors\" = \"sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"; }"; }
+      (attrsOf hash);
+
+  lock = field "Entry of a lock file, or the path of a lock file in which `name` stands." {
+    example = "./models.lock.json";
+  } (either pathLike attrs);
+
+  version = field "Free text, the `version` of the derivation." { example = "\"1.0.0\""; } text;
+
+  meta = field "The `meta` of the derivation." { example = "{ description = \"Phi 2\"; }"; } attrs;
+
+  auth = import ./fields/auth.nix;
+
+  download = field "How bytes are fetched." { } (record {
+    stallTimeout =
+      field "Seconds without a byte after which a connection is cut and resumed."
+        { default = 60; }
+        seconds;
+    connections = field "Connections to use for one large file." { default = 4; } positive;
+    mirrors =
+      field "Places that have files by their hash, at `sha256/<hex>`; asked before the source."
+        {
+          default = [ ];
+          example = "[ \"https://mirror.example.org/models\" ]";
+        }
+        (
+          listOf (
+            matching "an http, https or file address" "\"https://mirror.example.org/models\"" "(https?|file)://.+"
+          )
+        );
+    resumeOnAuthFailure =
+      field "Whether to go on with another token after HTTP 401 or 403."
+        { default = true; }
+        bool;
+    maxResumeAttempts =
+      field "How often to go on so, or with `action = \"retry\"` to begin anew, without progress."
+        { default = 3; }
+        count;
+    enableCheckpoints =
+      field "Whether partial files are kept for another build, in `onDownloadFailure.persistPath` or /var/cache/nix-ai-models; by default if that is there."
+        { }
+        bool;
+    checkpointIntervalMB =
+      field "Megabytes between two waits for the disk to have them." { default = 268; }
+        positive;
+  });
+
+  onDownloadFailure = field "What happens when fetching fails for good." { } (record {
+    action = field "What becomes of partial files: `clean` removes them, `persist` keeps them, `retry` begins again after a minute." { } (enum [
       "clean"
       "persist"
       "retry"
-    ];
-    # Where `persist` keeps partial files.
-    persistPath = outsidePath;
-    # Repetitions of a request without progress (default 5).
-    maxRetries = count;
-    # Seconds before the first repetition, doubling up to 60 (default 1).
-    retryDelay = seconds;
-    # Shell text that is run after a failure.
-    notifyCommand = string;
-  };
-
-  # The user's own validators, run in order against `$src`.
-  validation = record {
-    validators = listOf (record {
-      name = required text;
-      command = required string;
-      onFailure = onFailure;
-      timeout = positive;
-    });
-  };
-
-  # What may be inside a model.
-  security = record {
-    # `safe-only` refuses what can run code when loaded, `scanned` what a scanner refuses, `off` nothing.
-    policy = enum [
-      "safe-only"
-      "scanned"
-      "off"
-    ];
-    # The pickle check of this project.
-    enablePickleScan = bool;
-    # modelscan as a second opinion.
-    enableModelScan = bool;
-    # Further known scanners to run as second opinions.
-    scanners = listOf (enum [
-      "picklescan"
-      "fickling"
     ]);
-    # Programs to run as scanners.
-    customScanners = listOf (record {
-      name = required text;
-      command = required string;
-      onFailure = onFailure;
-      timeout = positive;
-    });
-    # Whether a finding refuses the model; false turns refusals into warnings of the report.
-    failOnScanError = bool;
-    # Exact names of globals that pickles of this model may use.
-    allowGlobals = listOf text;
-    # Globs of files that are left out of the model.
-    ignoreFiles = listOf text;
-    # Licence identifiers that are accepted; anything else is refused.
-    allowedLicenses = listOf text;
-    maskSecretsInLogs = bool;
-    isolateCredentialsFromHooks = bool;
-    requiredScopes = listOf text;
-    warnOnExcessiveScopes = bool;
-  };
+    persistPath = field "Directory in which `persist` keeps partial files." {
+      example = "\"/var/tmp/models\"";
+    } outsidePath;
+    maxRetries = field "Repetitions of a request that made no progress." { default = 5; } count;
+    retryDelay =
+      field "Seconds before the first repetition; doubled up to 60."
+        { default = 1; }
+        seconds;
+    notifyCommand =
+      field "Shell text that is run after a failure, with MODEL_NAME, MODEL_SOURCE and MODEL_ERROR." { }
+        string;
+  });
 
-  # The user's scripts, run in order against `$out` before the metadata is written.
-  postDownload = record {
-    scripts = listOf (record {
-      name = required text;
-      script = required string;
-      onFailure = onFailure;
-      timeout = positive;
-    });
-  };
+  validation = field "Checks of your own." { } (record {
+    validators =
+      field "Commands that are run in order against `$src`; each may refuse the model."
+        { default = [ ]; }
+        (listOf (record (command "command")));
+  });
 
-  # Derivations that make another model out of this one.
-  transform = record {
-    steps = listOf (record {
-      name = required storeName;
-      command = required string;
-      outputHash = hash;
-    });
-  };
+  security = import ./fields/security.nix;
 
-  # Making the weights smaller.
-  quantize = record {
-    enable = bool;
-    method = enum [
+  postDownload = field "Work on the output of the validating derivation." { } (record {
+    scripts =
+      field "Scripts that are run in order against `$out`, before the metadata is written."
+        { default = [ ]; }
+        (listOf (record (command "script")));
+  });
+
+  transform = field "Derivations that make another model out of this one." { } (record {
+    steps = field "Steps in order, `$src` in and `$out` out; each is a store path." { default = [ ]; } (
+      listOf (record {
+        name = field "Name of the step's store path." { } (required storeName);
+        command = field "Shell text that makes `$out` of `$src`." { } (required string);
+        outputHash = field "Hash of what the step makes; it may use the network then." { } hash;
+      })
+    );
+  });
+
+  quantize = field "Making the weights smaller." { } (record {
+    enable = field "Whether to quantize." { default = false; } bool;
+    method = field "How." { } (enum [
       "gptq"
       "awq"
       "gguf"
-    ];
-    bits = positive;
-    keepOriginal = bool;
-  };
+    ]);
+    bits = field "Bits a weight." { example = "4"; } positive;
+    keepOriginal = field "Whether the original weights stay beside the new ones." { } bool;
+  });
 
-  # Fetching shards side by side when the whole tree is one derivation.
-  sharding = record {
-    enable = bool;
-    pattern = text;
-    parallelDownloads = positive;
-  };
+  sharding = field "Fetching shards side by side where the whole tree is one derivation." { } (record {
+    enable = field "Whether to." { default = false; } bool;
+    pattern = field "Glob of the shards." { default = "*-of-*"; } text;
+    parallelDownloads = field "How many at once." { default = 4; } positive;
+  });
 
-  # How programs find the model.
-  integration = record {
-    huggingface = record {
-      enable = bool;
-      # Cache directory of a user; null means the client's own default.
-      cacheDir = nullOr text;
-      # Cache directory of the system.
-      systemCacheDir = text;
-      # Owner and name under which the cache holds the model.
-      org = string;
-      model = text;
-      # Names that point to this revision: texts, or `{ name; sha; }`.
-      refs = listOf (either text (record {
-        name = required text;
-        sha = required (matching "40 hexadecimal digits" "\"…\"" "[0-9a-f]{40}");
-      }));
-      # Write the list of files that marks the entry as complete.
-      markComplete = bool;
-      # Set `HF_HUB_OFFLINE=1` wherever this model's variables are set.
-      offlineMode = bool;
-      # Refuse the model when a file that its index names is missing.
-      validateCompleteness = bool;
-    };
-    # Variables to set where the model is in scope.
-    environment = attrsOf string;
-    wrappers = record {
-      python = record { enable = bool; };
-      ollama = record { enable = bool; };
-    };
-  };
+  integration = import ./fields/integration.nix;
 
-  # What is recorded about the origin.
-  provenance = record {
-    recordSource = bool;
-    recordTimestamp = bool;
-    signOutput = bool;
-  };
+  provenance = field "What is recorded about the origin." { } (record {
+    recordSource = field "Whether the metadata names source and revision." { default = true; } bool;
+    recordTimestamp =
+      field "Whether the metadata holds times; the output is not reproducible then."
+        { default = false; }
+        bool;
+    signOutput =
+      field "Whether `nix-ai-model verify` insists on a Nix signature."
+        { default = false; }
+        bool;
+  });
 
-  # Fetch at first use instead of at build.
-  lazy = bool;
-  # Fetch without any pin; not reproducible, not cacheable.
-  impure = bool;
+  lazy = field "Whether to fetch at first use instead of at build." { default = false; } bool;
+
+  impure = field "Whether to fetch without a pin; neither reproducible nor cached." {
+    default = false;
+  } bool;
 }

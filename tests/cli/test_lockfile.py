@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.locked import Entry, LockedFile
-from cli.lockfile import edit, read, to_text
+from cli.lockfile import edit, read, to_json
 from common.errors import ModelError
+from common.files import dump_json
 from common.reference import Source
 
 SHA256 = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
@@ -51,7 +52,7 @@ BROKEN = {
 ILL_TYPED = {
     "no entry": ('{"version": 1, "models": {"a": 3}}', "", "an object, got 3"),
     "revision": (with_entry(revision=3), ".revision", "a text, got 3"),
-    "source": (with_entry(source={"hugingface": {}}), ".source", "a source, got \"unknown source"),
+    "source": (with_entry(source={"hugingface": {}}), ".source", 'a source, got "unknown source'),
     "sources": (with_entry(source={}), ".source", "a source, got 'a source names exactly one"),
     "attrs": (with_entry(source={"s3": 1}), ".source.s3", "an object, got 1"),
     "time": (with_entry(lockedAt="now"), ".lockedAt", "a time such as 2026-11-20T12:00:00Z, got"),
@@ -146,7 +147,7 @@ def test_what_is_written_reads_back_the_same(
         entries.update(models)
     assert read(path) == models
     if models:
-        assert path.read_text("utf-8") == to_text(dict(reversed(models.items())))
+        assert path.read_text("utf-8") == dump_json(to_json(dict(reversed(models.items()))))
 
 
 def test_nothing_is_written_when_the_block_fails(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cli.nix_text import Raw, to_nix
+from common.errors import UsageError
 
 TRICKY = [
     "${x}", "$${x}", "$$${x}", "$", "\\${x}", "''", "'''", '"', "\\", "\\\\n", "a\nb\r\tc",
-    "''${x}", "#", "/*", "é€😀", "", " ", "\x7f", "{}", "<nixpkgs>", "http://a.b/c?d=${e}",
+    "''${x}", "#", "/*", "é€😀", "", " ", "{}", "<nixpkgs>", "http://a.b/c?d=${e}",
 ]  # fmt: skip
 NAMES = [
     "a",
@@ -54,7 +55,7 @@ def test_tricky_texts_and_names(tmp_path: Path) -> None:
 
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63) + 1, 2**63 - 1)
-    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+    | st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs"]), max_size=12)
     | st.text("${}'\"\\\n", max_size=8),
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(st.text("a-'${}\"\\ é.", max_size=5), inner, max_size=3),
@@ -67,6 +68,12 @@ _VALUES = st.recursive(
 @given(st.lists(_VALUES, min_size=60, max_size=60))
 def test_any_value(tmp_path: Path, values: list[Any]) -> None:
     assert by_nix(to_nix(values), tmp_path) == values
+
+
+@pytest.mark.parametrize("text", ["\0", "\x1b[2J", "\x7f", "a\u202eb", "\udcff"])
+def test_what_would_mislead_the_reader_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot be shown as Nix code"):
+        to_nix({"a": text})
 
 
 def test_the_shape_is_nixfmts() -> None:

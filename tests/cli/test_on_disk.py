@@ -50,6 +50,10 @@ def build(command: Any, name: str = "tiny", digit: str = "0") -> Path:
     return out
 
 
+def locked_path(command: Any, place: Path) -> Path:
+    return command.store / place.relative_to(command.store).parts[0]
+
+
 @pytest.fixture
 def locked(command: Any, hub: Hub) -> Any:
     hub.put(REPO)
@@ -129,7 +133,9 @@ def test_verify_of_a_built_model(command) -> None:
     result = command("verify", out)
     assert result.status == 1
     assert result.out == (f"config.json\n  expected  {sri(b'{}')}\n  actual    {sri(b'[]')}\n")
-    assert "error: 1 of 3 files not as pinned, got config.json\ntry: " in result.err
+    place = (out / "config.json").resolve()
+    remedy = f"sudo nix-store --repair-path {locked_path(command, place)}"
+    assert f"error: 1 of 3 files not as pinned, got config.json\ntry: {remedy}\n" in result.err
 
 
 def test_verify_of_a_locked_model(locked) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import base64
 import json
 import subprocess
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from cli.source import default_name
 from common.digest import nar_sha256, to_sri
+from common.reference import parse_reference
 from tests.hub import Hub, Repo, Sparse
 
 COMMON = {"config.json": b"{}", "README.md": b"# hi\n", "1_Pooling/config.json": b'{"dim": 3}'}
@@ -168,6 +169,13 @@ def test_a_listing_that_climbs_out_is_refused(command, hub: Hub) -> None:
     assert "error: a file of this model has a path that leaves the model, got '../x'" in result.err
 
 
+def test_a_stated_hash_that_is_none_is_refused(command, hub: Hub) -> None:
+    hub.put(Repo("org/odd", files={"model.safetensors": Sparse(1 << 30, "zz")}))
+    result = command("prefetch", "hf:org/odd")
+    assert (result.status, result.out) == (1, "")
+    assert "error: the sha256 that is stated for model.safetensors is none, got zz" in result.err
+
+
 def test_a_local_directory(command) -> None:
     write(command.folder / "my model", {"config.json": b"{}", "w.bin": b"x"})
     out = command.ok("prefetch", "file:my model").out
@@ -192,6 +200,7 @@ def test_an_address_with_a_secret_is_refused_and_not_shown(command) -> None:
     for reference in (
         "git-lfs:https://me:hunter2secret@git.example/x.git",
         "https://files.example/w.bin?token=hunter2secret",
+        "git-lfs:https://hunter2secret@git.example/x.git",
     ):
         result = command("prefetch", reference)
         assert result.status == 2
@@ -206,6 +215,26 @@ def test_a_token_is_used_and_shown_nowhere(command, hub: Hub) -> None:
     assert "is gated" in result.err
     result = command.ok("prefetch", "hf:org/gated", "--json", env={"HF_TOKEN": "hf_abcdefgh"})
     assert "hf_abcdefgh" not in result.out + result.err
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [
+        ("hf:org/All-MiniLM.v2", "All-MiniLM.v2"),
+        ("hf:gpt2@main", "gpt2"),
+        ("ollama:llama2:7b", "llama2"),
+        ("ollama:localhost:5000/ns/x:1b", "x"),
+        ("https://a.example/dir/model.v1.gguf?download=true", "model.v1"),
+        ("s3://bucket/llama-2-7b/", "llama-2-7b"),
+        ("s3://bucket", "bucket"),
+        ("az://account/container", "container"),
+        ("git-lfs:https://git.example/org/repo.git@v1", "repo"),
+        ("mlflow:my model@3", "my-model"),
+        ("file:/models/some dir", "some-dir"),
+    ],
+)
+def test_a_model_is_named_after_its_source(reference: str, name: str) -> None:
+    assert default_name(parse_reference(reference)) == name
 
 
 @pytest.mark.parametrize(

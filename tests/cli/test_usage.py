@@ -1,6 +1,8 @@
 """How the command is called: help, wrong usage, interruption, and where it is started from."""
 
+import contextlib
 import os
+import pty
 import shutil
 import signal
 import sys
@@ -91,6 +93,17 @@ def test_an_interruption_ends_at_once_and_leaves_nothing(
     assert not list(command.folder.iterdir())
 
 
+def test_a_failure_does_not_wait_for_what_stalls(command, hub: Hub) -> None:
+    hub.put(Repo("org/slow", files={f"{n}.txt": b"x" * 2000 for n in range(12)}))
+    hub.fault("stall", path="[!3].txt", after=1000, times=None)
+    hub.fault("status", path="3.txt", status=404, times=None)
+    begun = time.monotonic()
+    result = command("lock", "add", "slow", "hf:org/slow")
+    assert time.monotonic() - begun < 15
+    assert result.status == 1
+    assert "error: " in result.err
+
+
 def test_a_reader_that_goes_away(command) -> None:
     for number in range(300):
         (command.folder / f"{'x' * 200}{number}").write_text("x")
@@ -115,6 +128,27 @@ def test_progress_and_notes_never_mix_with_the_answer(command, hub: Hub) -> None
     assert "1 small file: 1 B of 1 B (100 %)" in result.err
 
 
+@pytest.mark.parametrize("fault", [False, True], ids=["done", "failed"])
+def test_bars_on_a_terminal_are_taken_away_again(command, hub: Hub, fault: bool) -> None:
+    hub.put(Repo("org/a", files={"config.json": b"x" * 4000}))
+    if fault:
+        hub.fault("flip", path="config.json", offset=0, times=None)
+    terminal, end = pty.openpty()
+    process = command.start("prefetch", "hf:org/a", stderr=end, env={"TERM": "xterm"})
+    os.close(end)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+        while chunk := os.read(terminal, 4096):
+            shown += chunk
+    os.close(terminal)
+    out, _ = process.communicate(timeout=60)
+    hide, show = b"\x1b[?25l", b"\x1b[?25h"
+    assert shown.count(hide) == shown.count(show) > 0
+    assert shown.rindex(show) > shown.rindex(hide)
+    assert (process.returncode, b"error: " in shown) == (int(fault), fault)
+    assert fault or "fetchModel" in out
+
+
 def test_names_cannot_steer_the_terminal(command) -> None:
     (command.folder / "m").mkdir()
     (command.folder / "m" / "ok").write_text("x")
@@ -122,6 +156,9 @@ def test_names_cannot_steer_the_terminal(command) -> None:
     out = command.ok("info", "./m").out
     assert "\u202e" not in out
     assert "a\\x202egpj.exe" in out
+    printed = command.ok("info", "./m", "--json")
+    assert printed.out.isascii()
+    assert "a\u202egpj.exe" in printed.json["files"]
 
 
 def test_the_launcher_works_through_links_from_anywhere(command, tmp_path: Path) -> None:

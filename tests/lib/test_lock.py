@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common.digest import to_sri
-from tests.nix import Nix
+from tests.nix import ROOT, Nix
 
 EVALUATION_SECONDS = 3.0  # the promise for 1,000 models; measured at about half a second
 
@@ -79,25 +79,45 @@ def test_the_model_tells_what_it_is(nix: Nix, tmp_path: Path) -> None:
 
 def test_a_model_of_a_lock_can_be_overridden(nix: Nix, tmp_path: Path) -> None:
     file = lock(tmp_path / "models.lock.json", "m")
-    plain, overridden, entry = nix.eval(
-        f"""let
-            locked = lib.fromLock {file};
-            off = {{ security.policy = "off"; }};
-            entry = (builtins.fromJSON (builtins.readFile {file})).models.m;
-          in
-          map (x: x.drvPath) [
-            locked.m
-            (locked.m.override off)
-            (lib.fetchModel ({{ name = "m"; lock = entry; }} // off))
-          ]"""
+    plain, by_set, by_function = nix.eval(
+        f"""let m = (lib.fromLock {file}).m; in map (x: x.drvPath) [
+          m
+          (m.override {{ security.policy = "off"; }})
+          (m.override (old: {{ security.policy = if old.name == "m" then "off" else "scanned"; }}))
+        ]"""
     )
-    assert plain != overridden == entry
+    assert plain != by_set == by_function
+
+
+def test_a_model_can_be_reached_by_an_attribute_path(nix: Nix, tmp_path: Path) -> None:
+    file = lock(tmp_path / "models.lock.json", "m")
+    (tmp_path / "models.nix").write_text(
+        f"""let host = import {ROOT}/lib/toolchains/host.nix {{ python = "/bin/false"; }};
+        in (import {ROOT} {{ toolchain = host; }}).fromLock {file}"""
+    )
+    result = nix.run("nix-instantiate", str(tmp_path / "models.nix"), "-A", "m")
+    assert result.stdout.strip().endswith("-m.drv"), result.stderr
+
+
+def test_a_local_path_is_not_copied_a_second_time(nix: Nix, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/config.json").write_text("{}")
+    nix.build(
+        f"""lib.fetchModel {{
+          source.local.path = {tmp_path}/model;
+          fileHashes."config.json" = "sha256-RBNvo1WzZ4oRRq0W9+hknpT7T8If536DEMBg9hyq/4o=";
+        }}"""
+    )
+    found = nix.real("/nix/store").rglob("*config.json")
+    real = [path for path in found if not path.is_symlink()]
+    assert len(real) == 2, "the one that Nix added, and the small file's copy in the model"
 
 
 def test_the_lock_may_be_named_by_path_and_name(nix: Nix, tmp_path: Path) -> None:
     file = lock(tmp_path / "models.lock.json", "m")
     by_path, by_lock = nix.eval(
-        f'[ (lib.fetchModel {{ name = "m"; lock = {file}; }}).drvPath (lib.fromLock {file}).m.drvPath ]'
+        f"""map (m: m.drvPath)
+          [ (lib.fetchModel {{ name = "m"; lock = {file}; }}) (lib.fromLock {file}).m ]"""
     )
     assert by_path == by_lock
 

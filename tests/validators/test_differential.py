@@ -3,7 +3,7 @@
 import io
 import pickle
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,7 +24,7 @@ class Anything:
     """Takes part in whatever a pickle does, so that the unpickler comes as far as it can."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
-    def __new__(cls, *args: Any, **kwargs: Any) -> "Anything":
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         return object.__new__(cls)
 
     def __setstate__(self, state: Any) -> None: ...
@@ -59,10 +59,13 @@ def reference(unpickler: type, data: bytes, encoding: str) -> set[tuple[str, str
     return reached
 
 
-def ours(data: bytes) -> set[tuple[str, str]]:
+def ours(data: bytes) -> set[tuple[str, str]] | None:
+    """What our walk sees; None where it refuses a stream on which the unpicklers disagree."""
     found = set()
     for walked in pickles(Bytes(data)):
         found |= {(item.module, item.name) for item in walked.uses}
+        if any(rule == "straddling-frame" for rule, _, _ in walked.notes):
+            return None
     return found
 
 
@@ -71,7 +74,7 @@ STRINGS = st.one_of(NAMES, st.binary(max_size=6))
 SMALL = st.integers(0, 5)
 LINES = st.sampled_from(
     [b"0", b"1", b"01", b"00", b"0x1", b"1\0", b"0x1L", b"7L", b"-3", b" 2", b"1_0", b"0b1", b"",
-     b"1.5", b"nan", b"1e3", b"x", b"'os'", b"\"system\"", b"'\xff'", b"'\\x6fs'", b"o\\u0073", b"'",
+     b"1.5", b"nan", b"1e3", b"x", b"'os'", b'"system"', b"'\xff'", b"'\\x6fs'", b"o\\u0073", b"'",
      b"2L\0junk"]
 )  # fmt: skip
 
@@ -117,5 +120,5 @@ STREAMS = st.lists(OPCODES, max_size=25).map(b"".join)
     max_examples=400, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
 def test_sees_what_an_unpickler_reaches(unpickler: type, encoding: str, data: bytes) -> None:
-    missed = reference(unpickler, data, encoding) - ours(data)
-    assert not missed
+    seen = ours(data)
+    assert seen is None or reference(unpickler, data, encoding) <= seen

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from validators.base import Check, Model
 from validators.formats.onnx_graph import Graph, Tensor, looks_like, read
 from validators.formats.paths import inside, path_problems
-from validators.formats.policy import code_severity
+from validators.formats.policy import allow, code_severity
 from validators.formats.problem import Problem
 from validators.formats.source import Source, judged_by, shown
 
@@ -59,11 +59,13 @@ def _operators(graph: Graph, model: Model) -> Iterator[Problem]:
             continue
         if kind in CODE_OPERATORS:
             message = "an operator runs code or a compiled program that the model brings"
-            yield Problem("code-operator", message, shown(name), _allow([name]))
+            yield Problem("code-operator", message, shown(name), allow("allowOperators", name))
         elif domain not in STANDARD | RUNTIME:
             message = "an operator comes from no domain known here, it would run native code"
             severity = code_severity(model)
-            yield Problem("custom-operator", message, shown(name), _allow([name]), severity)
+            yield Problem(
+                "custom-operator", message, shown(name), allow("allowOperators", name), severity
+            )
     for domain, name in sorted(graph.functions):
         if domain in STANDARD:
             message = "the model replaces an operator of the standard by a function of its own"
@@ -73,10 +75,6 @@ def _operators(graph: Graph, model: Model) -> Iterator[Problem]:
     for domain in sorted(graph.domains - used - STANDARD - RUNTIME):
         message = "the model asks for operators of a domain and uses none"
         yield Problem("custom-domain", message, shown(domain), severity="warning")
-
-
-def _allow(names: list[str]) -> str:
-    return f"if you trust it: security.allowOperators = [ {' '.join(map(shown, names))} ]"
 
 
 def _external(source: Source, graph: Graph, model: Model) -> Iterator[Problem]:

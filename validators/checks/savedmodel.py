@@ -16,7 +16,7 @@ from validators.formats.configs import text_of
 from validators.formats.json_text import BadJsonError, parse
 from validators.formats.keras_config import config_problems
 from validators.formats.paths import path_problems
-from validators.formats.policy import code_severity
+from validators.formats.policy import allow, code_severity
 from validators.formats.problem import Problem
 from validators.formats.source import Source, judged_by, shown
 from validators.formats.tf_graph import ROOTS, Graph, identify, read
@@ -76,7 +76,7 @@ def _judged(graph: Graph, source: Source, model: Model) -> Iterator[Problem]:
         name = f"tensorflow::{operator}"
         if (does := danger(operator)) and name not in allowed:
             rule = "python-operator" if operator in PYTHON else "file-operator"
-            remedy = f"if you trust it: security.allowOperators = [ {shown(name)} ]"
+            remedy = allow("allowOperators", name)
             yield Problem(rule, f"an operator {does}", shown((operator, node)), remedy)
     for operator, stream in sorted(graph.streams):
         if stream not in _STREAMS:

@@ -208,19 +208,40 @@ class ZipLzma:
             size = int.from_bytes(self._head[2:4], "little")
             if len(self._head) < 4 + size:
                 return b""
-            self._inner = raw_lzma(self._head[4 : 4 + size])
+            filters = [lzma_filter(self._head[4 : 4 + size])]
+            self._inner = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
             data = self._head[4 + size :]
         return self._inner.decompress(data, OUTPUT_BYTES)
 
 
-def raw_lzma(properties: bytes) -> lzma.LZMADecompressor:
-    """Open a raw LZMA1 stream by its five bytes of properties."""
+def lzma_filter(properties: bytes) -> dict[str, int]:
+    """Give LZMA1's five bytes of properties as liblzma wants them."""
     first = properties[0]
-    options = {
+    return {
         "id": lzma.FILTER_LZMA1,
         "lc": first % 9,
         "lp": first // 9 % 5,
         "pb": first // 45,
         "dict_size": min(int.from_bytes(properties[1:5], "little"), LZMA_MEMORY_BYTES),
     }
-    return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[options])
+
+
+class RawLzma:
+    """LZMA without a header, as 7z has it."""
+
+    def __init__(self, filters: list[dict[str, int]]) -> None:
+        self._inner = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether the input is used up."""
+        return self._inner.needs_input
+
+    @property
+    def finished(self) -> bool:
+        """Whether the stream has ended."""
+        return self._inner.eof
+
+    def step(self, data: bytes) -> bytes:
+        """Unpack a piece."""
+        return self._inner.decompress(data, OUTPUT_BYTES)

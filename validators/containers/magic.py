@@ -6,6 +6,7 @@ import struct
 _TAR_MAGIC_AT = 257
 _TAR_SUM = slice(148, 156)
 _TAR_BLOCK = 512
+_BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # a block, or the end of the stream
 _LZMA_HEADER = 13
 _LZMA_MOST_PROPERTIES = 9 * 5 * 5
 _ZLIB_MODULUS = 31
@@ -18,7 +19,7 @@ _ARFF = b"!<arch>\n"
 
 _MAGICS = (
     (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"), (b"PK\x07\x08", "zip"),
-    (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"),
+    (b"\x1f\x8b\x08", "gzip"), (b"\xfd7zXZ\0", "xz"),
     (b"(\xb5/\xfd", "zstd"), (b"7z\xbc\xaf'\x1c", "7z"), (b"\x93NUMPY", "npy"),
     (b"ZF0x", "zfile"), (b"GGUF", "gguf"), (b"\x89HDF\r\n\x1a\n", "hdf5"),
     (b"\x7fELF", "elf"), (b"#!", "script"), (b"Rar!\x1a\x07", "rar"),
@@ -45,6 +46,7 @@ def kinds(head: bytes) -> list[str]:
     found = [kind for magic, kind in _MAGICS if head.startswith(magic)]
     tests = (
         ("tar", is_tar(head)),
+        ("bzip2", head[:3] == b"BZh" and head[4:10] in _BZIP2_BLOCKS),
         ("pe", _is_pe(head)),
         ("safetensors", _is_safetensors(head)),
         ("lzma", _is_lzma(head)),

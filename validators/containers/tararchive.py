@@ -64,7 +64,7 @@ def _is_digits(extra: dict[bytes, bytes]) -> bool:
     return extra.get(b"size", b"").isdigit()
 
 
-def _member(  # noqa: PLR0913, PLR0917 - all of one header
+def _member(
     source: Source,
     block: bytes,
     data: int,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from validators.base import ModelFile
-from validators.containers import decoders, magic, tararchive, ziparchive
+from validators.containers import decoders, magic, sevenzip, tararchive, ziparchive
 from validators.containers.limits import HEAD_BYTES, MAX_DEPTH, MAX_MEMBERS, Trouble
 from validators.containers.sources import Decoder, FileSource, Reader, Source, Unpacked, length
 
@@ -20,6 +20,7 @@ _STREAMS: dict[str, tuple[int, Callable[[], Decoder]]] = {
     "zstd": (0, decoders.zstandard),
     "zfile": (_ZFILE_HEADER_BYTES, decoders.Zlib),
 }
+_WEAK = frozenset({"lzma", "zlib"})  # recognised by so little that other files look like them
 _END_OF_ZIP = b"PK\x05\x06"
 _TAIL_BYTES = 22 + 0xFFFF
 
@@ -112,13 +113,22 @@ class _Walker:
             for item in tararchive.members(source, report):
                 self._count()
                 yield from self._tar_member(item, path, depth)
-        elif kind in _STREAMS:
-            start, make = _STREAMS[kind]
-            packed = source.size - start if source.size is not None else None
-            inner = Unpacked(source, start, packed, make)
-            if inner.read_at(0, 1):
+        elif kind == "7z":
+            for packed_file in sevenzip.members(source, report):
                 self._count()
-                yield from self.visit(f"{path}!{kind}", inner, kind, depth)
+                yield from self.visit(f"{path}!{packed_file.name}", packed_file.source, "7z", depth)
+        else:
+            yield from self._unpacked(kind, path, source, depth)
+
+    def _unpacked(self, kind: str, path: str, source: Source, depth: int) -> Iterator[Member]:
+        start, make = _STREAMS[kind]
+        packed = source.size - start if source.size is not None else None
+        inner = Unpacked(source, start, packed, make)
+        if inner.read_at(0, 1):
+            self._count()
+            yield from self.visit(f"{path}!{kind}", inner, kind, depth)
+        if inner.broken and kind not in _WEAK:
+            self._report(Trouble("broken", f"is damaged: {inner.broken}"), path)
 
     def _zip_member(self, found: ziparchive.Found, path: str, depth: int) -> Iterator[Member]:
         inner = f"{path}!{found.name}"

@@ -70,6 +70,8 @@ def members(source: Source, trouble: Callable[[Trouble], None]) -> Iterator[Foun
         start, header = local
         _compare(entry, header, trouble)
         packed = max(entry.packed, 0 if header.flags & _DESCRIPTOR else header.packed)
+        if _STORED in (entry.method, header.method):
+            packed = max(packed, entry.unpacked)
         covered.append((entry.header, start + entry.packed))
         declared[0] += entry.unpacked
         declared[1] += entry.packed
@@ -121,6 +123,8 @@ def _compare(entry: Entry, header: Entry, trouble: Callable[[Trouble], None]) ->
         ("check sum", entry.crc, header.crc if sized else entry.crc),
         ("size", entry.packed, header.packed if sized else entry.packed),
     )
+    if entry.method == _STORED and entry.packed != entry.unpacked:
+        trouble(Trouble("lying-header", "is stored, and its two sizes differ", entry.name))
     for what, central, local in pairs:
         if central != local:
             message = f"has {what} {central!r} in its directory and {local!r} in its own header"

@@ -15,7 +15,7 @@ from typing import Any
 from validators.base import Model
 from validators.formats.json_text import Document, walk
 from validators.formats.keras_names import CLASSES, FUNCTIONS
-from validators.formats.policy import code_severity
+from validators.formats.policy import allow, code_severity
 from validators.formats.problem import Problem
 from validators.formats.source import shown
 
@@ -91,8 +91,7 @@ def _names(value: dict[str, Any]) -> set[str]:
 
 def _refused(rule: str, message: str, value: dict[str, Any], **severity: Any) -> Problem:
     name = min(_names(value))
-    remedy = f"if you trust it: security.allowGlobals = [ {shown(name)} ]"
-    return Problem(rule, message, shown(name), remedy, **severity)
+    return Problem(rule, message, shown(name), allow("allowGlobals", name), **severity)
 
 
 def _object(value: dict[str, Any], model: Model) -> Iterator[Problem]:

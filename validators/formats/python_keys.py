@@ -28,9 +28,7 @@ _IMPORTED = {
     "activation_function": re.compile(r"[^.]*|torch\.nn\.[\w.]+"),
     "activation_fn": re.compile(r"[^.]*|torch\.nn\.[\w.]+"),
     "sbert_ce_default_activation_function": re.compile(r"[^.]*|torch\.nn\.[\w.]+"),
-    "parent_library": re.compile(
-        r"(?:transformers|diffusers|sentence_transformers|timm)(?:\.\w+)*"
-    ),
+    "parent_library": re.compile(r"(?:transformers|diffusers|sentence_transformers)(?:\.\w+)*"),
     "loader_module": re.compile(r"mlflow(?:\.\w+)*"),
 }
 _FLAGS = frozenset(("trust_remote_code", "trust_remote"))
@@ -48,6 +46,8 @@ def code_keys(document: Document, name: str) -> Iterator[tuple[str, str, str]]:
         if isinstance(value, dict):
             for key, item in value.items():
                 yield from code_key(place, key, item)
+    for key, item in document.shadowed:
+        yield from code_key("(shadowed)", key, item)
     if name in ("modules.json", "router_config.json"):
         yield from _modules(document)
     if name == "model_index.json":

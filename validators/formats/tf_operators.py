@@ -22,7 +22,7 @@ _EXACT = frozenset(
         *("WriteSummary", "WriteScalarSummary", "WriteImageSummary", "WriteAudioSummary"),
         *("WriteHistogramSummary", "WriteRawProtoSummary", "WriteGraphSummary", "ImportEvent"),
         *("CreateSummaryFileWriter", "CreateSummaryDbWriter", "SummaryWriter"),
-        *("LoadLibrary", "LoadOpLibrary", "SaveSlices", "Save", "DistributedSave"),
+        *("LoadLibrary", "LoadOpLibrary", "DistributedSave"),
         *("RpcCall", "RpcClient", "RpcServer", "RpcServerStart", "RpcServerRegister"),
         *("RegisterDataset", "RegisterDatasetV2", "DataServiceDataset", "DataServiceDatasetV2"),
         *("DataServiceDatasetV3", "DataServiceDatasetV4", "BigQueryReader", "BigtableClient"),

@@ -28,7 +28,7 @@ class ArrayMachine(Machine):
         explore: whether it also walks the ways that other loaders take.
     """
 
-    def __init__(  # noqa: PLR0913 - two switches more than its base
+    def __init__(
         self,
         window: Window,
         start: int,
@@ -53,6 +53,9 @@ class ArrayMachine(Machine):
         """Take the wrapper's state, and move behind the array it describes."""
         if isinstance(state, dict):
             wrapper.state |= state
+        self.leave_frame()
+        if self.frame:
+            self.straddle()  # joblib reads the array from behind the frame, and then goes on in it
         self._explore(PlainMachine, self.pos)
         size = _item_size(wrapper)
         if size == OBJECT:

@@ -30,11 +30,15 @@ def matters(pickle: Pickle, head: bytes, *, later: bool) -> bool:
     """
     if not pickle.uses and not pickle.notes:
         return False
-    if later or pickle.complete or pickle.declared:
+    if later or pickle.complete or pickle.declared or _hides(pickle):
         return True
     if is_text(head):
         return any(use.called and (_like_a_name(f) or danger(f)) for f, use in pickle.uses.items())
     return any(_like_a_name(found) for found in pickle.uses)
+
+
+def _hides(pickle: Pickle) -> bool:
+    return any(rule == "straddling-frame" for rule, _, _ in pickle.notes)
 
 
 def _like_a_name(found: Global) -> bool:

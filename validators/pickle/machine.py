@@ -11,7 +11,7 @@ from itertools import repeat
 
 from validators.pickle import opcodes as op
 from validators.pickle.values import DATA, OPAQUE, TUPLE, Global, Pickle, Use, Value, Wrapper
-from validators.pickle.window import Ended, Window
+from validators.pickle.window import LONGEST_NAME, Ended, Window
 
 MAX_OPCODES = 12_000_000  # a walk; keeps it under ten seconds and 256 MB
 MAX_STRINGS = 400_000  # kept in the memo; later ones are forgotten, and naming them is reported
@@ -39,6 +39,8 @@ class Machine:
         self.strings = 0
         self.deep = False
         self.protocol = 0
+        self.frame = 0  # absolute end of the current frame; 0 outside of frames
+        self.opcode = start  # absolute offset of the last opcode that took a handler
         self.later = False  # not the first pickle: memo entries may come from the one before
         self.pickle = Pickle(start)
         self.fuel = fuel
@@ -56,6 +58,7 @@ class Machine:
             pickle.complete = True
         except Ended as ended:
             pickle.stopped = str(ended)
+            self._check_frame()
         except IndexError:
             pickle.stopped = "takes more from the stack than there is"
         pickle.opcodes = self.fuel - fuel.__length_hint__()
@@ -68,16 +71,19 @@ class Machine:
         stack, marks, memo, far = self.stack, self.marks, self.memo, self.far
         if not window.base <= self.pos < window.base + window.safe:
             window.load(self.pos)
-        base, data, safe = window.base, window.data, window.safe
+        base, data, safe = window.base, window.data, self._safe()
         pos = self.pos - base
         push = op.PUSH_DEEP if self.deep else op.PUSH
         for _ in fuel:
             if pos >= safe:
                 self.pos = base + pos
-                window.load(self.pos)
-                base, data, safe, pos = window.base, window.data, window.safe, 0
-                if not window.end:
-                    raise Ended("the data ends")
+                self.leave_frame()
+                if pos >= window.safe:
+                    window.load(self.pos)
+                    base, data, pos = window.base, window.data, 0
+                    if not window.end:
+                        raise Ended("the data ends")
+                safe = self._safe()
             code = data[pos]
             size = push[code]
             if size:
@@ -131,17 +137,48 @@ class Machine:
                     self.pos = base + pos
                     self.give_up("too-deep", f"more than {MAX_MARKS:,} marks at once")
             else:
-                self.pos = base + pos
+                self.pos = self.opcode = base + pos
                 handler = rare[code]
                 if handler is None:
                     raise Ended(f"0x{code:02x} is no opcode")
                 handler(self)
-                if not base <= self.pos < base + safe:
+                if not base <= self.pos < base + window.safe:
                     window.load(self.pos)
-                base, data, safe = window.base, window.data, window.safe
+                base, data, safe = window.base, window.data, self._safe()
                 pos = self.pos - base
                 push = op.PUSH_DEEP if self.deep else op.PUSH
         self.pos = base + pos
+
+    def _safe(self) -> int:
+        """Give the position in the window at which the loop has to look up."""
+        if not self.frame:
+            return self.window.safe
+        return min(self.window.safe, max(self.frame - self.window.base, 0))
+
+    def enter_frame(self, end: int) -> None:
+        """Take note of a frame that ends at an absolute offset."""
+        if self.pos < self.frame < end:
+            self.straddle()
+        self.frame = max(self.frame, end) if self.pos < self.frame else end
+
+    def leave_frame(self) -> None:
+        """End a frame that has been read; report an opcode that went on behind its end."""
+        if self.frame and self.pos >= self.frame:
+            if self.pos > self.frame:
+                self.straddle()
+            self.frame = 0
+
+    def _check_frame(self) -> None:
+        """See whether the opcode that ended the walk is cut by the end of its frame."""
+        rest = self.frame - self.opcode - 1
+        if rest > 0 and op.crosses(self.window.at(self.opcode, 1 + min(rest, LONGEST_NAME)), rest):
+            self.straddle()
+
+    def straddle(self) -> None:
+        """Refuse a frame that ends in the midst of something."""
+        # NB: the C unpickler forgets what is left of the frame and reads on behind it; see
+        # https://github.com/python/cpython/issues/154848. No pickler writes this.
+        self.note("straddling-frame", "an opcode straddles the end of its frame and hides others")
 
     def text(self, offset: int, size: int) -> None:
         """Push a str of the pickle, kept where it is short enough to be a name."""

@@ -94,7 +94,8 @@ def _proto(m: Machine) -> None:
 @_opcode("\x95")
 def _frame(m: Machine) -> None:
     # NB: the C unpickler only reads ahead; opcodes may straddle frames, and it goes on.
-    _step(m, 8)
+    size = int.from_bytes(_step(m, 8), "little")
+    m.enter_frame(m.pos + size)
 
 
 @_opcode("I")
@@ -379,9 +380,9 @@ def _reduce(m: Machine) -> None:
 def _inst(m: Machine) -> None:
     start = m.pos
     found = _two_lines(m)
-    arguments = m.pop_mark()
     m.name(found, start)
     m.stack.pop()
+    arguments = m.pop_mark()  # NB: Python's unpickler imports before it looks for the mark
     _call(m, found, _tuple_of(m, arguments))
 
 
@@ -417,6 +418,24 @@ def _build(m: Machine) -> None:
         target.size = built_size(target, state)
     elif isinstance(target, Wrapper):
         m.fill(target, state)
+
+
+# Opcodes with text arguments: how many lines; opcodes with others: the width of the fixed part.
+_LINES = dict.fromkeys(b"ILFSVPpg", 1) | dict.fromkeys(b"ci", 2)
+_WIDTHS = (
+    {code: PUSH[code] - 1 for code in range(256) if PUSH[code]}
+    | dict.fromkeys(b"qhUC\x8a\x8c\x82\x80", 1)
+    | dict.fromkeys(b"rjTBX\x8b\x84", 4)
+    | dict.fromkeys(b"\x8d\x8e\x96\x95", 8)
+    | {0x83: 2}
+)
+
+
+def crosses(opcode: bytes, rest: int) -> bool:
+    """Whether an opcode's argument goes on behind its frame, of which `rest` bytes are left."""
+    if opcode[0] in _LINES:
+        return opcode[1:].count(b"\n") < _LINES[opcode[0]]
+    return _WIDTHS.get(opcode[0], 0) > rest
 
 
 def known(code: int) -> bool:

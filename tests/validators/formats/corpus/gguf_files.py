@@ -35,7 +35,7 @@ def tensor(name: str = "w", shape: tuple[int, ...] = (8,), kind: int = 0, offset
     return text(name) + shape_bytes + struct.pack("<IQ", kind, offset)
 
 
-def assemble(  # noqa: PLR0913 - the parts of a file
+def assemble(
     pairs: tuple[bytes, ...] = (),
     tensors: tuple[bytes, ...] = (),
     body: bytes = b"",

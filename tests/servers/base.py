@@ -1,0 +1,161 @@
+"""Starting other people's servers for a test: installed on demand, on a free port, stopped by pid.
+
+A server written in Python gets a virtual environment of its own below ``.build/servers``, from
+``requirements/NAME.txt`` beside this file; others are Debian packages (``scripts/setup-servers``).
+What cannot be had is a skip that says why.
+"""
+
+import fcntl
+import functools
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+INSTALLED = ROOT / ".build" / "servers"
+REQUIREMENTS = Path(__file__).parent / "requirements"
+HOST = "127.0.0.1"
+START_SECONDS = 90  # until it answers; two workers on a busy machine import slowly
+STOP_SECONDS = 10
+POLL_SECONDS = 0.05
+INSTALL_SECONDS = 900
+SHOWN_CHARACTERS = 600  # of an installer's or a server's own words
+# The user's proxies and settings must not come between a test and its server.
+_FOREIGN = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on.
+
+    NB: another process may take it first; the server then ends, and `running` says so.
+    """
+    with socket.create_server((HOST, 0)) as server:
+        return server.getsockname()[1]
+
+
+def need_program(program: str, package: str) -> str:
+    """Give the path of a program of the system, or skip the test, naming its Debian package."""
+    found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if found is None:
+        pytest.skip(f"{program} is missing: scripts/setup-servers, or apt-get install {package}")
+    return found
+
+
+def need_python(name: str) -> Path:
+    """Give the ``bin`` of the virtual environment with ``requirements/NAME.txt``, or skip the test.
+
+    The first caller installs it; others, in other processes too, wait for that.
+    """
+    bin_, reason = _python_environment(name)
+    if reason:
+        pytest.skip(f"the {name} server cannot be installed: {reason}")
+    return bin_
+
+
+@functools.cache
+def _python_environment(name: str) -> tuple[Path, str]:
+    requirements = REQUIREMENTS / f"{name}.txt"
+    venv, stamp = INSTALLED / name, INSTALLED / f"{name}.stamp"
+    want = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    INSTALLED.mkdir(parents=True, exist_ok=True)
+    with (INSTALLED / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if stamp.exists() and stamp.read_text() == want:
+            return venv / "bin", ""
+        reason = _install(venv, requirements)
+        if not reason:
+            stamp.write_text(want)
+    return venv / "bin", reason
+
+
+def _install(venv: Path, requirements: Path) -> str:
+    python = venv / "bin" / "python3"
+    # The files pin everything, and some wheels declare less or more than they need.
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip += ["--no-deps", "--requirement", str(requirements)]
+    base = getattr(sys, "_base_executable", sys.executable)
+    for command in ([base, "-m", "venv", "--clear", str(venv)], pip):
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+        if done.returncode:
+            return " ".join((done.stderr or done.stdout).split())[-SHOWN_CHARACTERS:]
+    return ""
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path],
+    ready: str | Callable[[], bool],
+    log: Path,
+    *,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server until the block ends.
+
+    Args:
+        command: its words; it must stay in the foreground.
+        ready: an address that answers (any status) once it serves, or a test for that.
+        log: a file for what it prints.
+        environ: added to the environment, from which proxies are taken away.
+        cwd: its working directory; the log's by default.
+
+    Raises:
+        RuntimeError: it ended, or did not answer in time; the text holds the end of its log.
+    """
+    alone = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=alone | dict(environ or {}),
+            cwd=cwd or log.parent,
+        )
+    try:
+        _wait(process, (lambda: _answers(ready)) if isinstance(ready, str) else ready, log)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < until:
+        if ready():
+            return
+        time.sleep(POLL_SECONDS)
+    end = log.read_text(errors="replace")[-SHOWN_CHARACTERS:]
+    raise RuntimeError(f"{process.args} did not start (status {process.poll()}):\n{end}")
+
+
+def _answers(url: str) -> bool:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        direct.open(url, timeout=5).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True

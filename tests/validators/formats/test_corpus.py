@@ -1,0 +1,57 @@
+"""The whole corpus through all format checks: none spoils the honest file of another."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.validators.formats.corpus import (
+    code_files,
+    gguf_files,
+    keras_files,
+    numpy_files,
+    onnx_files,
+    safetensors_files,
+    templates,
+    tensorflow_files,
+)
+from tests.validators.formats.corpus.case import Case
+from validators import registry
+from validators.checks.gguf import CHECK as GGUF
+
+MODULES = (
+    code_files,
+    gguf_files,
+    keras_files,
+    numpy_files,
+    onnx_files,
+    safetensors_files,
+    templates,
+    tensorflow_files,
+)
+CHECKS = (
+    "gguf", "keras", "notebooks", "numpy_files", "onnx", "repository_code", "safetensors",
+    "savedmodel", "templates", "torch_code",
+)  # fmt: skip
+BENIGN = [case for module in MODULES for case in module.benign()]
+
+
+@pytest.mark.parametrize("case", BENIGN, ids=lambda case: case.id)
+@pytest.mark.parametrize("policy", ["safe-only", "scanned"])
+def test_no_check_refuses_an_honest_file(case: Case, policy: str, tmp_path: Path) -> None:
+    model = Case(case.id, case.files, policy=policy, sizes=case.sizes).model(tmp_path)
+    found = [finding for name in CHECKS for finding in registry.load(name).run(model)]
+    assert [finding for finding in found if finding.severity == "error"] == []
+
+
+def test_the_corpus_is_as_large_as_promised() -> None:
+    malicious = [case for module in MODULES for case in module.malicious()]
+    assert len({case.id for case in malicious}) == len(malicious) >= 100
+    assert len({case.id for case in BENIGN}) == len(BENIGN) >= 100
+
+
+def test_findings_tell_what_why_and_what_to_do(tmp_path: Path) -> None:
+    case = next(case for case in gguf_files.malicious() if case.id == "gguf/template")
+    finding = next(iter(GGUF.run(case.model(tmp_path))))
+    assert finding.file == "m.gguf"
+    assert finding.trigger == "tokenizer.chat_template: 'line 1: __subclasses__'"
+    assert finding.remedy

@@ -1,0 +1,56 @@
+"""Check `signature`: the OpenSSF signature that a repository ships, where the user asks for it.
+
+`security.signature` names whose it must be. Files that are not here are not missed: a lock may have
+left them out, and what is not loaded needs no signature.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from common.digest import file_sha256
+from common.errors import ModelError
+from common.findings import Finding
+from common.signing import SIGNATURE, Trust, verify
+from validators.base import Check, Model
+
+NAME = "signature"
+
+
+def _run(model: Model) -> Iterator[Finding]:
+    wanted = model.security["signature"]
+    name = wanted.get("file", SIGNATURE)
+    places = {file.path: file for file in model.files}
+    if name not in places:
+        message = "the signature that is asked for is not part of the model"
+        remedy = 'source.<type>.files must include it, or security.signature.file = "…";'
+        yield Finding(name, NAME, "error", message, "", remedy, "no-signature")
+        return
+    hashes = {path: file.sha256 or file_sha256(file.local) for path, file in places.items()}
+    try:
+        absent = verify(model.root / name, hashes, _trust(wanted))
+    except ModelError as error:
+        yield Finding(
+            name, NAME, "error", error.what, str(error.got), error.remedy, "bad-signature"
+        )
+        return
+    if absent:
+        message = f"{len(absent)} signed files are not part of the model"
+        yield Finding(name, NAME, "info", message, absent[0], "", "signed-and-absent")
+
+
+def _trust(wanted: dict[str, str | list[str]]) -> Trust:
+    def path(key: str) -> Path | None:
+        return Path(str(wanted[key])) if key in wanted else None
+
+    return Trust(
+        public_key=path("publicKey"),
+        certificates=tuple(Path(str(item)) for item in wanted.get("certificates", ())),
+        identity=str(wanted.get("identity", "")),
+        issuer=str(wanted.get("issuer", "")),
+        trust_root=path("trustRoot"),
+    )
+
+
+CHECK = Check(
+    name=NAME, version="1", run=_run, enabled=lambda model: bool(model.security.get("signature"))
+)
