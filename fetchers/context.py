@@ -22,7 +22,7 @@ class Retries:
         refusals: how often a transfer goes on with another token, without progress.
     """
 
-    times: int = 3
+    times: int = 5
     delay: float = 1.0
     longest: float = 60.0
     rounds: int = 0
