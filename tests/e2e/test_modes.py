@@ -72,8 +72,6 @@ def test_an_impure_model_follows_its_source(nix: Nix, hub: Hub) -> None:
         assert done.returncode == 0, done.stderr
         path = nix.real(json.loads(done.stdout)[0]["outputs"]["out"])
         assert (path / "config.json").read_bytes() == config
-        report = json.loads((path / ".nix-ai-model-meta.json").read_text())
-        assert {check["outcome"] for check in report["validators"]} == {"passed"}
 
 
 def test_an_impure_model_is_scanned_too(nix: Nix, hub: Hub) -> None:
