@@ -102,13 +102,18 @@ def _connection_error(error: requests.RequestException, url: str) -> Exception:
     if isinstance(error, requests.TooManyRedirects):
         return TransferError(f"{where} redirects in a loop", f"more than {MAX_REDIRECTS} redirects")
     if isinstance(error, requests.exceptions.SSLError):
-        remedy = "export NIX_SSL_CERT_FILE=/path/to/ca-bundle.crt"
-        return TransferError(f"the TLS certificate of {where} is not trusted", None, remedy)
+        return untrusted(where)
     if isinstance(error, requests.Timeout):
         return Interrupted(f"no answer from {where} in time")
     if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
         return Interrupted(f"no connection to {where} ({_innermost(error)})")
     return TransferError(f"cannot fetch {where}", mask(str(error)))
+
+
+def untrusted(where: str) -> TransferError:
+    """Word that a server's certificate is none we trust, or that it speaks no TLS at all."""
+    remedy = "export NIX_SSL_CERT_FILE=/path/to/ca-bundle.crt"
+    return TransferError(f"the TLS certificate of {where} is not trusted", None, remedy)
 
 
 def _innermost(error: BaseException) -> str:
