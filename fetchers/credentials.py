@@ -14,6 +14,7 @@ from pathlib import Path
 
 import requests
 from requests.auth import AuthBase
+from requests.utils import get_netrc_auth
 
 from common.errors import AuthError
 from common.secrets import Secret
@@ -199,6 +200,23 @@ def remedy_for(context: Context) -> str:
         return "nix-ai-model fetch NAME as yourself, with HF_TOKEN set, and build again"
     name = context.auth.variable or HUB_TOKEN_VARIABLES[0]
     return f"export {name}=… (from https://huggingface.co/settings/tokens), or: hf auth login"
+
+
+def git_login(url: str, context: Context, *, own: bool = True) -> tuple[str, Secret] | None:
+    """Find user and password for a git or LFS server: the environment's, else netrc's.
+
+    Args:
+        url: of the server; only http and https have such a login.
+        context: gives ``GIT_USERNAME`` and ``GIT_PASSWORD``.
+        own: whether it is the host that the source names, which alone gets the environment's.
+    """
+    if not url.startswith(("http://", "https://")):
+        return None
+    password = context.variable("GIT_PASSWORD")
+    if own and password:
+        return context.variable("GIT_USERNAME") or "git", Secret(password, "$GIT_PASSWORD")
+    found = get_netrc_auth(url)
+    return (found[0], Secret(found[1], "netrc")) if found else None
 
 
 class Bearer(AuthBase):
