@@ -1,5 +1,6 @@
 # The kinds of places models come from: type name → how its attributes are checked and named.
 {
+  gcs = import ./gcs.nix;
   huggingface = import ./huggingface.nix;
   local = import ./local.nix;
   ollama = import ./ollama.nix;
