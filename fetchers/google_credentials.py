@@ -5,7 +5,8 @@ Source: https://cloud.google.com/docs/authentication/application-default-credent
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import requests
@@ -51,10 +52,9 @@ def _find(context: Context) -> AuthBase | None:
 
     forget_empty(*_PREFIXES)
     path = context.variable(KEY_VARIABLE)
-    if path:
-        os.environ[KEY_VARIABLE] = path  # the one place where the library looks for it
     try:
-        found = google.auth.default(scopes=[SCOPE])
+        with _named(path):
+            found = google.auth.default(scopes=[SCOPE])
     except DefaultCredentialsError as error:
         if path is None:
             return None
@@ -62,6 +62,20 @@ def _find(context: Context) -> AuthBase | None:
     except (GoogleAuthError, OSError, ValueError) as error:
         raise _unusable(path or "the default credentials", error) from error
     return _Google(found[0], context)
+
+
+@contextmanager
+def _named(path: str | None) -> Iterator[None]:
+    """Put the key file's path where alone the library looks for it, this process's environment."""
+    before = os.environ.get(KEY_VARIABLE)
+    try:
+        if path:
+            os.environ[KEY_VARIABLE] = path
+        yield
+    finally:
+        os.environ.pop(KEY_VARIABLE, None)
+        if before is not None:
+            os.environ[KEY_VARIABLE] = before
 
 
 def _unusable(path: str, error: Exception) -> AuthError:
