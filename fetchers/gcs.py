@@ -57,7 +57,7 @@ def resolve(source: Source, context: Context) -> Snapshot:
     base = f"{_endpoint(attrs, context)}/storage/v1/b/{quote(attrs['bucket'], safe='')}/o"
 
     def ask(query: Mapping[str, str]) -> Any:
-        url = f"{base}?{urlencode({**query, **_payer(attrs)})}"
+        url = f"{base}?{urlencode({**query, **_payer(attrs)}, quote_via=quote)}"
         explain = _explainer(name, signed=auth is not None)
         return send(kept_session(), url, context, auth=auth, explain=explain).json()
 
