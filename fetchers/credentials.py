@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import os
+
 import requests
 from requests.auth import AuthBase
 from requests.utils import get_netrc_auth
@@ -239,3 +241,14 @@ class Bearer(AuthBase):
 def bearer(token: Secret | None) -> AuthBase | None:
     """Give the auth object for a token, or None so that netrc may apply."""
     return Bearer(token) if token else None
+
+
+def forget_empty(*prefixes: str) -> None:
+    """Take variables that are empty out of this process's environment.
+
+    NB: Nix hands an unset variable on as an empty one, and the clouds' libraries, which look at the
+    environment themselves, take some of those as set.
+    """
+    for name in [name for name, value in os.environ.items() if not value]:
+        if name.startswith(prefixes):
+            del os.environ[name]
