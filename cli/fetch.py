@@ -223,7 +223,7 @@ def fetch(name: str, entry: Entry, transfers: Transfers, console: Console) -> di
         work.run(missing)
     files = {
         path: {
-            "storePath": want.place(path),
+            "path": want.location(path),
             "size": file.size,
             "from": work.origins.get(path, "store"),
         }

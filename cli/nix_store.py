@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+from cli import nix_daemon
 from common.errors import DiskError, ModelError
 from common.secrets import mask
 
@@ -105,7 +106,10 @@ def substitute(paths: Collection[str]) -> None:
 
 def add_file(path: Path) -> str:
     """Add a file under its base name and its sha256; give its store path."""
-    return call("nix-store", "--add-fixed", "sha256", str(path)).stdout.strip()
+    try:
+        return nix_daemon.add_flat(path, path.name)
+    except nix_daemon.UnspokenError:
+        return call("nix-store", "--add-fixed", "sha256", str(path)).stdout.strip()
 
 
 def add_tree(path: Path) -> str:

@@ -108,7 +108,7 @@ in
     # Keep partial files where another build finds them: `onDownloadFailure.persistPath`, else
     # /var/cache/nix-ai-models. By default if that is there; true warns if it is not.
     enableCheckpoints = bool;
-    # Megabytes between two waits for the disk to have them (default 268).
+    # Megabytes between two waits for the disk to have them (default 1074).
     checkpointIntervalMB = positive;
   };
 

@@ -51,7 +51,7 @@ BROKEN = {
 ILL_TYPED = {
     "no entry": ('{"version": 1, "models": {"a": 3}}', "", "an object, got 3"),
     "revision": (with_entry(revision=3), ".revision", "a text, got 3"),
-    "source": (with_entry(source={"hugingface": {}}), ".source", "a source, got \"unknown source"),
+    "source": (with_entry(source={"hugingface": {}}), ".source", 'a source, got "unknown source'),
     "sources": (with_entry(source={}), ".source", "a source, got 'a source names exactly one"),
     "attrs": (with_entry(source={"s3": 1}), ".source.s3", "an object, got 1"),
     "time": (with_entry(lockedAt="now"), ".lockedAt", "a time such as 2026-11-20T12:00:00Z, got"),

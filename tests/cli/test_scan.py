@@ -111,7 +111,13 @@ def test_a_cache_entry_is_reached_by_its_names(tmp_path: Path) -> None:
     (entry / "refs" / "main").write_text("c1")
     (entry / "snapshots" / "c1" / "config.json").symlink_to(f"../../blobs/{BLOB}")
     (entry / "notes.txt").symlink_to("blobs/modeling.py")
-    found = ["blobs/" + "b" * 64, "blobs/modeling.py", "notes.txt", "refs/main", "snapshots/c1/config.json"]
+    found = [
+        "blobs/" + "b" * 64,
+        "blobs/modeling.py",
+        "notes.txt",
+        "refs/main",
+        "snapshots/c1/config.json",
+    ]
     assert sorted(reach(entry)) == found
 
 
