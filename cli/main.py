@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from cli import fetch, info, lock, prefetch, scan, to_nix, verify
+from cli import doctor, fetch, gc, info, lock, mirror, prefetch, scan, to_nix, verify
 from cli import list as list_
 from cli.console import Console
 from cli.parser import PROGRAM, Parser, new_parser, parse
@@ -12,7 +12,19 @@ from common import entry
 from common.errors import DiskError, ModelError
 from fetchers.base import MODULES
 
-VERBS = (prefetch, lock, fetch, list_, info, verify, scan, to_nix)  # in the order of the help
+VERBS = (
+    prefetch,
+    lock,
+    fetch,
+    mirror,
+    list_,
+    info,
+    verify,
+    scan,
+    to_nix,
+    gc,
+    doctor,
+)  # in the order of the help
 
 
 def build_parser() -> Parser:

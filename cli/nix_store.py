@@ -4,6 +4,7 @@ Adding by hash needs no trust, so an ordinary user may do it through a daemon.
 Source: https://nix.dev/manual/nix/latest/command-ref/nix-store/add-fixed
 """
 
+import functools
 import json
 import os
 import re
@@ -56,6 +57,7 @@ def _failure(words: tuple[str, ...], stderr: str) -> ModelError:
     return kind(f"`{' '.join(words[:2])}` failed", said, "nix-ai-model doctor")
 
 
+@functools.cache
 def setting(name: str) -> str:
     """Give a setting of Nix as text; empty where it has none."""
     words = ("nix", "--extra-experimental-features", "nix-command")
@@ -69,14 +71,18 @@ def setting(name: str) -> str:
     return " ".join(value) if isinstance(value, list) else str(value)
 
 
-def place() -> Path:
-    """Give the directory whose disk takes what is added to the store."""
+def real(path: str) -> Path:
+    """Give where a store path is on this machine; a store of its own may be in another place."""
     chosen = os.environ.get("NIX_REMOTE") or setting("store")
     root = _LOCAL_ROOT.match(chosen)
     if root or chosen.startswith("/"):
-        path = Path(root[1] if root else chosen) / folder().lstrip("/")
-    else:
-        path = Path(folder())
+        return Path(root[1] if root else chosen) / path.lstrip("/")
+    return Path(path)
+
+
+def place() -> Path:
+    """Give the directory whose disk takes what is added to the store."""
+    path = real(folder())
     while not path.exists():
         path = path.parent
     return path

@@ -9,6 +9,7 @@ let
     split
     ;
   inherit (types)
+    either
     enum
     listOf
     matching
@@ -18,6 +19,7 @@ let
 
   owned = "[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(/[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?)?";
   lastPart = repo: builtins.foldl' (_: part: part) repo (filter isString (split "/" repo));
+  address = matching "an http or https address" "\"https://huggingface.co\"" "https?://[^/]+.*";
 in
 {
   # Schemes of references to this type.
@@ -42,8 +44,8 @@ in
     files = listOf text;
     # Globs of the files to leave out.
     exclude = listOf text;
-    # Address of the hub; by default HF_ENDPOINT, then the public one.
-    endpoint = matching "an http or https address" "\"https://huggingface.co\"" "https?://[^/]+.*";
+    # Address of the hub, or several to try in order; by default HF_ENDPOINT, then the public one.
+    endpoint = either address (listOf address);
   };
 
   # Reads what follows the scheme of a reference; null when it cannot be read.
