@@ -1,11 +1,7 @@
 """`fetch` as users run it, into a real store, followed by a real build."""
 
-import hashlib
 import json
-import os
-import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
