@@ -14,7 +14,6 @@ from cli.parser import Parser
 from common import VERSION
 from common.errors import UsageError
 from common.files import dump_json
-from common.model_card import front_matter, licences
 from common.reference import Source, show_reference
 
 SPEC_VERSION = "1.6"
@@ -124,6 +123,9 @@ def _properties(source: Source | None, found: Found | None) -> list[dict[str, st
 
 
 def _card(found: Found) -> dict[str, Any]:
+    # Imported here: no other verb needs YAML.
+    from common.model_card import front_matter, licences  # noqa: PLC0415
+
     files = found.files()
     stated = [{"license": {"name": name}} for name in licences(files)]
     card = front_matter(files["README.md"]) if "README.md" in files else {}

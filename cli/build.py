@@ -74,9 +74,10 @@ def _validated(plan: Plan, items: tuple[Item, ...]) -> Report:
     """Run every check and the user's validators; raise when any refuses the model."""
     model = _model(plan, items)
     report = run_checks(model, timing=plan["timing"])
-    if model.policy != "off":
-        commands = [*plan["security"].get("customScanners", ()), *plan["validators"]]
-        report = replace(report, checks=report.checks + _run_commands(plan, commands, items, None))
+    # Without a policy nothing is scanned; the user's validators are no part of the policy.
+    scanners = plan["security"].get("customScanners", ()) if model.policy != "off" else ()
+    commands = _run_commands(plan, [*scanners, *plan["validators"]], items, None)
+    report = replace(report, checks=report.checks + commands)
     say_report(report)
     if report.refused:
         raise refusal(plan["name"], report)

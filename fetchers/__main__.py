@@ -25,6 +25,7 @@ from fetchers.scopes import check_scopes
 
 def main() -> int:
     """Carry out the order named by the environment."""
+    _unset_empty()
     order = json.loads(Path(os.environ["orderPath"]).read_text("utf-8"))  # noqa: SIM112 - Nix's
     out = Path(os.environ["out"])  # noqa: SIM112 - Nix's own name
     # Nix discards the output of a builder that fails, so a single file needs no temporary name.
@@ -39,6 +40,12 @@ def main() -> int:
         _notify(order, error, context)
         raise
     return 0
+
+
+def _unset_empty() -> None:
+    # NB: what nobody set arrives empty, and an empty `http_proxy` would hide `HTTP_PROXY`.
+    for name in [name for name, value in os.environ.items() if not value]:
+        del os.environ[name]
 
 
 def _notify(order: Order, error: ModelError, context: Context) -> None:

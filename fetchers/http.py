@@ -4,6 +4,7 @@ Sources: ranges https://www.rfc-editor.org/rfc/rfc9110#name-range-requests
 """
 
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,8 @@ _GONE = (404, 410)
 _REFUSED = (401, 403)
 _PARTIAL, _RANGE_NOT_SATISFIABLE, _OK = 206, 416, 200
 
+_kept = threading.local()
+
 Explain = Callable[[requests.Response], ModelError | None]
 
 
@@ -36,6 +39,14 @@ def new_session() -> requests.Session:
     session.max_redirects = MAX_REDIRECTS
     session.headers["User-Agent"] = f"nix-ai-models/{VERSION}"
     session.headers["Accept-Encoding"] = "identity"  # what is hashed is what upstream stores
+    return session
+
+
+def kept_session() -> requests.Session:
+    """Give this thread's own session, so that many small requests share its connections."""
+    if not hasattr(_kept, "session"):
+        _kept.session = new_session()
+    session: requests.Session = _kept.session
     return session
 
 
@@ -102,13 +113,18 @@ def _connection_error(error: requests.RequestException, url: str) -> Exception:
     if isinstance(error, requests.TooManyRedirects):
         return TransferError(f"{where} redirects in a loop", f"more than {MAX_REDIRECTS} redirects")
     if isinstance(error, requests.exceptions.SSLError):
-        remedy = "export NIX_SSL_CERT_FILE=/path/to/ca-bundle.crt"
-        return TransferError(f"the TLS certificate of {where} is not trusted", None, remedy)
+        return untrusted(where)
     if isinstance(error, requests.Timeout):
         return Interrupted(f"no answer from {where} in time")
     if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
         return Interrupted(f"no connection to {where} ({_innermost(error)})")
     return TransferError(f"cannot fetch {where}", mask(str(error)))
+
+
+def untrusted(where: str) -> TransferError:
+    """Word that a server's certificate is none we trust, or that it speaks no TLS at all."""
+    remedy = "export NIX_SSL_CERT_FILE=/path/to/ca-bundle.crt"
+    return TransferError(f"the TLS certificate of {where} is not trusted", None, remedy)
 
 
 def _innermost(error: BaseException) -> str:

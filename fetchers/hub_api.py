@@ -1,6 +1,7 @@
 """What is asked of the hub's API, through huggingface_hub 1.x or 2.x, with its errors reworded."""
 
 import os
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from common.reference import Source, show_reference
 from common.secrets import mask
 from fetchers.context import Context
 from fetchers.credentials import hub_token
+from fetchers.http import certificates, untrusted
 from fetchers.huggingface import refused
 from fetchers.retry import TRANSIENT_STATUS, Interrupted, asked_wait, retrying
 
@@ -27,6 +29,10 @@ def snapshot(source: Source, endpoint: str, context: Context) -> tuple[str, tupl
 def _ask(source: Source, endpoint: str, context: Context) -> tuple[str, tuple[RemoteFile, ...]]:
     # NB: read at import; otherwise the client reports every import to the hub.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # The client knows this one variable only; it reads it when it makes its session.
+    trusted = certificates(context)
+    if isinstance(trusted, str):
+        os.environ["SSL_CERT_FILE"] = trusted
     import huggingface_hub  # noqa: PLC0415 - heavy, and only needed to resolve
 
     attrs = source.attrs
@@ -64,7 +70,15 @@ def _translate(error: Exception, source: Source, endpoint: str, context: Context
         return _translate_response(response, source, endpoint, context)
     if isinstance(error, ValueError):
         return UsageError(f"the hub does not understand {show_reference(source)}", mask(str(error)))
+    if _has_cause(error, ssl.SSLError):
+        return untrusted(endpoint)
     return Interrupted(f"no answer from {endpoint} ({kind}: {mask(str(error))})")
+
+
+def _has_cause(error: BaseException | None, kind: type[Exception]) -> bool:
+    while error and not isinstance(error, kind):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _translate_response(

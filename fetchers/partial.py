@@ -22,7 +22,7 @@ from common.errors import DiskError
 
 BLOCK_BYTES = CHUNK_BYTES
 DISK_BLOCK = 512  # bytes, the unit of st_blocks
-SYNC_BYTES = 256 << 20  # between two waits for the disk; what a power cut can cost at most
+SYNC_BYTES = 1 << 30  # between two waits for the disk; what a power cut can cost at most
 _RECORD = struct.Struct("<II")
 _OWN = 0o644
 # In a directory that several users share (sticky or setgid, as builders need it) the next builder
@@ -78,7 +78,7 @@ class Partial:
         self._crc = array("I", bytes(4 * self.count))
         self._there = bytearray(self.count)
         self._journal = -1 if journal is None else open_alone(journal, waiting)
-        self._data = _open(data, fresh=journal is None)
+        self._data = _open(data, kept=journal is not None)
         if journal is not None and os.fstat(self._data).st_size == size:
             self._read_journal()
         else:
@@ -151,10 +151,12 @@ class Partial:
             os.close(self._journal)
 
 
-def _open(path: Path, *, fresh: bool) -> int:
+def _open(path: Path, *, kept: bool) -> int:
     # NB: first without O_CREAT, because a sticky directory forbids it for others' files
     # (fs.protected_regular), and never through a link that somebody may have put there.
-    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_TRUNC if fresh else 0)
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    if not kept:
+        return os.open(path, flags | os.O_CREAT | os.O_TRUNC, _OWN)
     try:
         return os.open(path, flags)
     except FileNotFoundError:
@@ -172,7 +174,7 @@ def open_alone(path: Path, waiting: Callable[[], None]) -> int:
         waiting: called before waiting for another process.
     """
     while True:
-        descriptor = _open(path, fresh=False)
+        descriptor = _open(path, kept=True)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -90,20 +90,21 @@ class Nix:
 
     def words(self, *command: str) -> tuple[str, ...]:
         """Give the words of a command whose last one is an expression that may say `lib`."""
-        return (*command[:-1], "-E", _with_lib(command[-1]))
+        return (*command[:-1], "-E", with_lib(command[-1]))
 
     def _nix_build(self, expression: str, *options: str) -> tuple[str, ...]:
-        return ("nix-build", "--no-out-link", *options, "-E", _with_lib(expression))
+        return ("nix-build", "--no-out-link", *options, "-E", with_lib(expression))
 
     def expression(self, expression: str) -> str:
         """Give the whole text of an expression in which `lib` is in scope."""
-        return _with_lib(expression)
+        return with_lib(expression)
 
     def _instantiate(self, expression: str) -> tuple[str, ...]:
-        return ("nix-instantiate", "--eval", "--strict", "--json", "-E", _with_lib(expression))
+        return ("nix-instantiate", "--eval", "--strict", "--json", "-E", with_lib(expression))
 
 
-def _with_lib(expression: str) -> str:
+def with_lib(expression: str) -> str:
+    """Put `lib` into the scope of an expression."""
     toolchain = f'import {ROOT}/lib/toolchains/host.nix {{ python = builtins.getEnv "{PYTHON}"; }}'
     return f"let lib = import {ROOT} {{ toolchain = {toolchain}; }}; in {expression}"
 

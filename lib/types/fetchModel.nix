@@ -80,7 +80,7 @@ in
         { }
         bool;
     checkpointIntervalMB =
-      field "Megabytes between two waits for the disk to have them." { default = 268; }
+      field "Megabytes between two waits for the disk to have them." { default = 1074; }
         positive;
   });
 

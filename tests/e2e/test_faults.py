@@ -12,7 +12,7 @@ import pytest
 
 from common.digest import to_sri
 from tests.hub import Hub, Repo
-from tests.nix import Nix
+from tests.nix import Nix, with_lib
 
 WEIGHTS = random.Random(2).randbytes(3_000_000)
 CONFIG = b'{"model_type": "bert"}'
@@ -88,18 +88,12 @@ def test_the_wait_a_server_asks_for_is_kept_and_counted_down(nix: Nix, hub: Hub)
     hub.fault("status", path="*model.safetensors", status=429, retry_after=7)
     begun = time.monotonic()
     result = nix.run(
-        *("nix-build", "--no-out-link", "-E", _expression(model())), HF_ENDPOINT=hub.endpoint
+        *("nix-build", "--no-out-link", "-E", with_lib(model())), HF_ENDPOINT=hub.endpoint
     )
     assert result.returncode == 0, result.stderr
     assert time.monotonic() - begun > 7
     waits = [line for line in result.stderr.splitlines() if "HTTP 429" in line]
     assert ["again in 7 s" in waits[0], "again in 2 s" in waits[1]] == [True, True]
-
-
-def _expression(text: str) -> str:
-    from tests.nix import _with_lib  # noqa: PLC0415
-
-    return _with_lib(text)
 
 
 def test_a_server_without_ranges_makes_it_start_over(nix: Nix, hub: Hub) -> None:
@@ -188,7 +182,7 @@ def test_an_empty_repository_is_said_to_be_empty(nix: Nix, hub: Hub) -> None:
 def test_a_token_opens_a_gated_repository_and_shows_nowhere(nix: Nix, hub: Hub) -> None:
     hub.fault("cut", path="model.safetensors", origin="cdn", after=500_000, times=1)
     result = nix.run(
-        *("nix-build", "--no-out-link", "-E", _expression(model(repo="org/gated"))),
+        *("nix-build", "--no-out-link", "-E", with_lib(model(repo="org/gated"))),
         HF_ENDPOINT=hub.endpoint,
         HF_TOKEN="hf_letmein",
     )

@@ -1,15 +1,12 @@
 """The real model, owned by another user and read-only, loads in every way without a network."""
 
-import json
-import subprocess
-import sys
 from dataclasses import dataclass
 
 import pytest
 
 from tests import minilm
 from tests.cli.conftest import Command
-from tests.e2e.loading import LOADER, NOBODY, load
+from tests.e2e.loading import NOBODY, load, original
 from tests.hub import Hub
 from tests.nix import Nix
 
@@ -37,13 +34,7 @@ def built(session_nix: Nix, tmp_path_factory: pytest.TempPathFactory) -> Built:
         command.ok("lock", "add", "minilm", f"hf:{minilm.REPO_ID}")
         model = f"(lib.fromLock {command.lock}).minilm"
         path = session_nix.build(model, HF_ENDPOINT=hub.endpoint)
-    return Built(path, session_nix.eval(f"{model}.env"), repo.sha, original())
-
-
-def original() -> list[float]:
-    words = [sys.executable, str(LOADER), str(minilm.directory())]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)["numbers"]
+    return Built(path, session_nix.eval(f"{model}.env"), repo.sha, original(minilm.directory()))
 
 
 def test_nobody_may_write_it(session_nix: Nix, built: Built) -> None:

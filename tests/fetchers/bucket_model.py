@@ -66,7 +66,7 @@ def command(*words: str | Path, **environ: str) -> subprocess.CompletedProcess[s
 
 def locked(path: Path) -> str:
     """Give the expression of the model in a lock file."""
-    return f"(lib.fromLock {path}).model {{ {IMPATIENT} }}"
+    return f"(lib.fromLock {path}).model.override {{ {IMPATIENT} }}"
 
 
 def files_at(nix: Nix, path: str) -> dict[str, bytes]:

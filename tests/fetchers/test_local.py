@@ -12,7 +12,7 @@ from common.reference import Source, parse_reference
 from fetchers import local
 from fetchers.context import Context
 from tests.fetchers.conftest import Command, content
-from tests.nix import Nix, _with_lib
+from tests.nix import Nix, with_lib
 from tests.servers import sample
 
 
@@ -36,7 +36,7 @@ def hashes(files: dict[str, bytes]) -> str:
 def tree(nix: Nix, expression: str) -> dict[str, bytes]:
     """Give the files of a `raw` that Nix itself puts into the store, without a derivation."""
     words = ("nix-instantiate", "--eval", "--json", "--read-write-mode", "-E")
-    result = nix.run(*words, _with_lib(f'"${{{expression}.raw}}"'))
+    result = nix.run(*words, with_lib(f'"${{{expression}.raw}}"'))
     assert result.returncode == 0, result.stderr
     return sample.read(nix.real(json.loads(result.stdout)))
 

@@ -2,14 +2,11 @@
 
 import hashlib
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 from common.digest import to_sri
 from tests.nix import ROOT, Nix
-
-EVALUATION_SECONDS = 3.0  # the promise for 1,000 models; measured at about half a second
 
 
 def sri(text: str) -> str:
@@ -38,13 +35,14 @@ def lock(path: Path, *names: str) -> Path:
     return path
 
 
-def test_a_thousand_models_are_instantiated_in_seconds(nix: Nix, tmp_path: Path) -> None:
+def test_a_thousand_models_are_evaluated_without_building_anything(
+    nix: Nix, tmp_path: Path
+) -> None:
+    """How long that takes is printed by bench/evaluate."""
     file = lock(tmp_path / "models.lock.json", *(f"m{number}" for number in range(1000)))
-    begun = time.monotonic()
     paths = nix.eval(f"map (m: m.drvPath) (builtins.attrValues (lib.fromLock {file}))")
-    seconds = time.monotonic() - begun
     assert len(set(paths)) == 1000
-    assert seconds < EVALUATION_SECONDS
+    assert nix.outputs() == []
 
 
 def test_small_files_share_a_derivation_and_large_ones_have_their_own(

@@ -53,6 +53,10 @@ def _member(member: Member, reached: dict[tuple[str, Global], Reached]) -> Itera
             for judged in judge(found.pickle) if found.matters else ():
                 if judged.verdict != "harmless":
                     _add(reached, member.path, judged)
+                elif judged.caution and judged.caution not in said:
+                    said.add(judged.caution)
+                    what, where = judged.caution, str(judged.found)
+                    yield Finding(member.path, NAME, "warning", what, where, "", "caution")
             for rule, message, offset in found.pickle.notes:
                 if rule not in said and (found.matters or rule in _BLIND):
                     said.add(rule)

@@ -21,8 +21,6 @@ _STREAMS: dict[str, tuple[int, Callable[[], Decoder]]] = {
     "zfile": (_ZFILE_HEADER_BYTES, decoders.Zlib),
 }
 _WEAK = frozenset({"lzma", "zlib"})  # recognised by so little that other files look like them
-_END_OF_ZIP = b"PK\x05\x06"
-_TAIL_BYTES = 22 + 0xFFFF
 
 
 @dataclass(frozen=True)
@@ -122,6 +120,8 @@ class _Walker:
 
     def _unpacked(self, kind: str, path: str, source: Source, depth: int) -> Iterator[Member]:
         start, make = _STREAMS[kind]
+        if kind == "zfile" and source.read_at(start, 1) == b" ":
+            start += 1  # joblib 0.8.4 on Python 2 has one more
         packed = source.size - start if source.size is not None else None
         inner = Unpacked(source, start, packed, make)
         if inner.read_at(0, 1):
@@ -160,9 +160,7 @@ def _link(path: str, source: Source, target: str, depth: int, *, hard: bool = Fa
 
 def _ends_as_zip(source: Source) -> bool:
     """Whether a zip is appended to something else, as readers of zips allow."""
-    if not source.size:
-        return False
-    return _END_OF_ZIP in source.read_at(max(source.size - _TAIL_BYTES, 0), _TAIL_BYTES)
+    return bool(source.size) and ziparchive.has_directory(source)
 
 
 def walk(file: ModelFile, trouble: Callable[[Trouble], None] = lambda _: None) -> Iterator[Member]:
@@ -178,6 +176,13 @@ def walk(file: ModelFile, trouble: Callable[[Trouble], None] = lambda _: None) -
     """
     source = FileSource(file.local)
     try:
-        yield from _Walker(trouble).visit(file.path, source, "", 0)
+        yield from walk_source(file.path, source, trouble)
     finally:
         source.close()
+
+
+def walk_source(
+    path: str, source: Source, trouble: Callable[[Trouble], None] = lambda _: None
+) -> Iterator[Member]:
+    """Do as `walk` does, for bytes that are in no file."""
+    yield from _Walker(trouble).visit(path, source, "", 0)

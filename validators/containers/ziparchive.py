@@ -24,6 +24,7 @@ _FULL = 0xFFFFFFFF
 _DECLARED_BOMB_BYTES = 1 << 30
 _TYPE_MODE, _LINK_MODE = 0o170000, 0o120000
 _STORED = 0
+_KNOWN_METHODS = frozenset(range(21)) | frozenset(range(93, 100))
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,11 @@ def _judge_sizes(
         trouble(Trouble("bomb", f"unpacks from {packed:,} to {unpacked:,} bytes"))
 
 
+def has_directory(source: Source) -> bool:
+    """Whether a reader that begins at the end would find a zip, whatever the beginning is."""
+    return next(_central(source), None) is not None
+
+
 def _central(source: Source) -> Iterator[Entry]:
     """Read every central directory that any end record points to."""
     size = source.size or 0
@@ -246,11 +252,18 @@ def _hidden(
             if at is None or local is None:
                 break
             data, entry = local
+            if not _plausible(entry):  # a program can hold these bytes by chance
+                position = at + _LOCAL_BYTES
+                continue
             packed = entry.packed or start - data
             trouble(Trouble("hidden-member", "is listed in no directory", entry.name))
             yield from _found(source, entry, (data, packed, entry.method), trouble)
             position = max(data + entry.packed, at + _LOCAL_BYTES)
         position = max(position, end)
+
+
+def _plausible(entry: Entry) -> bool:
+    return entry.method in _KNOWN_METHODS and entry.name.isprintable() and bool(entry.name)
 
 
 def _search(source: Source, start: int, end: int) -> int | None:

@@ -25,22 +25,25 @@ class Group:
         checked: library and version whose source was read.
         use: empty, `INSTANCES` or `NAME_ONLY`.
         calls: whether it calls what a pickle gives it.
+        caution: what a use other than loading may do, as a warning; usually nothing.
     """
 
     reason: str
     checked: str
     use: str = ""
     calls: bool = False
+    caution: str = ""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A global of a pickle, its verdict, and the reason."""
+    """A global of a pickle, its verdict, the reason, and what to beware of when it is harmless."""
 
     found: Global
     use: Use
     verdict: Verdict
     reason: str
+    caution: str = ""
 
 
 @cache
@@ -73,7 +76,9 @@ def judge(pickle: Pickle) -> Iterator[Judged]:
     groups = [harmless().get(found) for found in pickle.uses]
     calls = any(group and group.calls for group in groups)
     for found, use in pickle.uses.items():
-        yield Judged(found, use, *_verdict(found, use, calls=calls))
+        verdict, reason = _verdict(found, use, calls=calls)
+        group = harmless().get(found) if verdict == "harmless" else None
+        yield Judged(found, use, verdict, reason, group.caution if group else "")
 
 
 def _verdict(found: Global, use: Use, *, calls: bool) -> tuple[Verdict, str]:

@@ -81,6 +81,8 @@ def streams() -> Iterator[Sample]:
     yield Sample(
         "joblib's old format", b"ZF" + hex(len(EVIL)).encode().ljust(19) + zlib.compress(EVIL)
     )
+    old = b"ZF" + hex(len(EVIL)).encode().ljust(20) + zlib.compress(EVIL)
+    yield Sample("joblib's oldest format", old)
     for level in (0, 1, 9):
         yield Sample(f"zlib level {level}", zlib.compress(EVIL, level))
 
