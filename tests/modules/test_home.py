@@ -7,6 +7,7 @@ from tests.modules.evaluated import home, messages, value
 from tests.nix import Nix
 
 HASH = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+OTHER = f'{{ source = "hf:org/b"; hash = "{HASH}"; }}'
 MODEL = f'{{ source = "hf:org/name"; hash = "{HASH}"; }}'
 
 
@@ -51,7 +52,7 @@ def test_the_specified_configuration_links_into_the_users_cache(nix: Nix) -> Non
 def test_without_the_integration_a_model_asks_for_itself(nix: Nix) -> None:
     evaluated = config(
         "huggingfaceIntegration = false;",
-        f"a = {MODEL}; b = {MODEL.replace('name', 'b')} // {{ integration.huggingface.enable = true; }};",
+        f"a = {MODEL}; b = {OTHER} // {{ integration.huggingface.enable = true; }};",
     )
     assert [path for path in links(nix, evaluated) if "/hub/" in path] == [
         "/home/me/.cache/huggingface/hub/models--org--b"
@@ -87,9 +88,7 @@ def test_once_disabled_the_links_are_removed_by_what_was_left_for_it(nix: Nix) -
     )
     remove = "/home/me/.local/state/nix-ai-models/remove"
     assert got == f"if [ -x {remove} ]; then run {remove}; fi\n"
-    script = nix.build(
-        f'lib.wrapProgram {{ program = "/x/y"; models = [ ]; arguments = [ "a b" ]; }}'
-    )
+    script = nix.build('lib.wrapProgram { program = "/x/y"; models = [ ]; arguments = [ "a b" ]; }')
     assert nix.real(f"{script}/bin/y").read_text() == "#!/bin/sh\nexec '/x/y' 'a b' \"$@\"\n"
 
 
@@ -100,7 +99,7 @@ def test_wrappers_lazy_models_and_ollama(nix: Nix) -> None:
             "",
             f"""a = {MODEL} // {{ integration.wrappers.python.enable = true; }};
                 b = {MODEL.replace("name", "b")} // {{ lazy = true; }};
-                c = {MODEL.replace("name", "c")} // {{ integration.wrappers.ollama.enable = true; }};""",
+                c = {OTHER} // {{ integration.wrappers.ollama.enable = true; }};""",
         ),
         "{ inherit (config.home) packages; ollama = config.services.ollama.environmentVariables; }",
     )
