@@ -225,9 +225,8 @@ def test_the_daemon_gets_the_token_and_the_download_cache(nix: Nix) -> None:
              inherit (config.systemd.tmpfiles) rules; }""",
     )
     assert got["daemon"]["serviceConfig"] == {"EnvironmentFile": ["-/run/agenix/hf"]}
-    assert got["settings"] == {"extra-sandbox-paths": ["/var/cache/dl"]}
-    assert "d /var/cache/dl 0770 root nixbld 30d" in got["rules"]
-    assert got["daemon"]["environment"] == {"NIX_AI_MODELS_CACHE": "/var/cache/dl"}
+    assert got["settings"] == {"extra-sandbox-paths": ["/var/cache/nix-ai-models=/var/cache/dl"]}
+    assert "d /var/cache/dl 2770 root nixbld 30d" in got["rules"]
 
 
 def lock(tmp_path: Path) -> Path:
