@@ -120,7 +120,7 @@ def test_a_changed_file_is_told_with_both_hashes_and_the_command(
     wrong = to_sri(sha256(b"what was there before"))
     log = nix.build_fails(f"""(lib.fetchModel {{
       source.url.urls = [ {{ url = "{server.url}/plain/config.json"; sha256 = "{wrong}"; }} ];
-    }}).raw."config.json" """)
+    }}).files."config.json" """)
     assert f"config.json from {server.url}/plain/config.json is not what was pinned" in log
     assert wrong in log
     assert to_sri(sha256(sample.FILES["config.json"])) in log
