@@ -20,7 +20,7 @@ from common.files import select, walk
 from common.findings import CheckResult, Report
 from common.model_card import licences
 from common.reference import Source
-from layouts import flat, huggingface, metadata
+from layouts import completeness, flat, huggingface, metadata
 from layouts.place import Item, content_id, describe
 from validators.base import Model, ModelFile
 from validators.commands import run_command
@@ -138,6 +138,8 @@ def _lay_out(plan: Plan, items: tuple[Item, ...], out: Path) -> None:
     source = Source.from_json(plan["source"])
     wanted = plan["huggingface"]
     repo = _repository(source, wanted)
+    if wanted["validateCompleteness"]:
+        completeness.check(items)
     if repo is None or plan["plain"]:
         flat.write(out, items)
         return

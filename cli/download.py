@@ -15,7 +15,6 @@ from common.errors import DiskError, UsageError
 from common.files import LARGE_BYTES, RemoteFile
 from common.progress import Progress, Silent, show_bytes
 from common.reference import Source
-from fetchers import local
 from fetchers.base import Digests, Snapshot, load
 from fetchers.context import Context
 
@@ -83,6 +82,8 @@ def _local_tree(source: Source) -> str:
     if {"files", "exclude"} & set(source.attrs):
         what = "one hash stands for a whole directory, before Nix could choose among its files"
         raise UsageError(what, None, "--tree-hash alone, or the globs alone")
+    from fetchers import local  # noqa: PLC0415 - and with it what HTTP needs
+
     return nar_sha256(local.root_of(source))
 
 

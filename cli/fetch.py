@@ -42,7 +42,7 @@ def add(verbs: Parser) -> None:
     verb.add_argument("--json", action="store_true", help="print JSON")
     add_lock_file(verb)
     add_transfer_options(verb)
-    verb.add_argument("--gc-root", metavar="DIR", type=Path, help="keep it: links to put there")
+    add_gc_root(verb)
     verb.add_argument(
         "--on-hash-mismatch",
         choices=ACTIONS,
@@ -52,6 +52,16 @@ def add(verbs: Parser) -> None:
     verb.add_argument("--yes", action="store_true", help="update the lock without asking")
     add_options(verb)
     verb.set_defaults(run=run)
+
+
+def add_gc_root(verb: Parser) -> None:
+    """Add the option that keeps what was fetched."""
+    verb.add_argument(
+        "--gc-root",
+        metavar="DIR",
+        type=Path,
+        help="put links there that keep it from the garbage collector",
+    )
 
 
 def add_transfer_options(verb: Parser) -> None:
@@ -157,15 +167,29 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     Raises:
         AuthError, TransferError, IntegrityError, DiskError, NotFoundError, UsageError.
     """
-    transfers = read_transfers(arguments, console)
+    entries = _entries(arguments, console)
+    fetch_all(entries, read_transfers(arguments, console), arguments, console)
+    return 0
+
+
+def fetch_all(
+    entries: dict[str, Entry],
+    transfers: Transfers,
+    arguments: argparse.Namespace,
+    console: Console,
+) -> None:
+    """Fetch models one after the other, and print what happened.
+
+    Raises:
+        AuthError, TransferError, IntegrityError, DiskError, NotFoundError, UsageError.
+    """
     answer: dict[str, Any] = {}
-    for name, entry in _entries(arguments, console).items():
+    for name, entry in entries.items():
         answer[name] = _settled(name, entry, transfers, arguments, console)
         if not arguments.json:
             console.answer(_sentence(name, answer[name]))
     if arguments.json:
         console.answer_json({"models": answer})
-    return 0
 
 
 def _settled(
@@ -179,6 +203,8 @@ def _settled(
     try:
         told = fetch(name, entry, transfers, console)
     except IntegrityError as error:
+        if "on_hash_mismatch" not in arguments:
+            raise
         entry = settle(error, name, entry, arguments, console)
         told = fetch(name, entry, transfers, console)
     if arguments.gc_root:
@@ -223,7 +249,7 @@ def fetch(name: str, entry: Entry, transfers: Transfers, console: Console) -> di
         work.run(missing)
     files = {
         path: {
-            "storePath": want.place(path),
+            "path": want.location(path),
             "size": file.size,
             "from": work.origins.get(path, "store"),
         }

@@ -97,16 +97,24 @@ class Fetching:
 
     def _bring(self, single: Single) -> None:
         with self._turn(single):
-            if single.store_path not in nix_store.invalid([single.store_path]):
+            if not nix_store.invalid([single.store_path]):
                 return  # another process brought it meanwhile
             folder = self._cache / f"{single.file.sha256}.ready"
             folder.mkdir(exist_ok=True)
-            origin = self._make(single, folder / store_name(single.path))
-            self._add(single, folder / store_name(single.path))
-            shutil.rmtree(folder)
+            place = folder / store_name(single.path)
+            # NB: Nix hashes what it takes, so hashing it here as well would only cost time. When
+            # it was the wrong content, the second try hashes, and so can say what is wrong.
+            for hashed_later in (True, False):
+                origin = self._make(single, place, hashed_later=hashed_later)
+                added = nix_store.add_file(place)
+                place.unlink()
+                if added == single.store_path:
+                    break
+                nix_store.delete([added])
+            folder.rmdir()
         self.origins[single.path] = origin
 
-    def _make(self, single: Single, place: Path) -> str:
+    def _make(self, single: Single, place: Path, *, hashed_later: bool) -> str:
         """Put the file at a place with its store name; say where it came from."""
         if place.is_file() and file_sha256(place) == single.file.sha256:
             return "cache"  # whole already, when an earlier run was killed
@@ -115,7 +123,10 @@ class Fetching:
         if found:
             _link_or_copy(found, place)
             return "disk"
-        self._download(single, place)
+        context = replace(self._context, hashed_later=hashed_later)
+        source, revision = self._wanted.entry.source, self._wanted.entry.revision
+        file = remote(single.path, single.file)
+        self._fetcher.download(source, revision, file, place, context)
         return "download"
 
     @contextmanager
@@ -128,19 +139,6 @@ class Fetching:
         finally:
             lock.unlink(missing_ok=True)
             os.close(descriptor)
-
-    def _download(self, single: Single, place: Path) -> None:
-        source, revision = self._wanted.entry.source, self._wanted.entry.revision
-        file = remote(single.path, single.file)
-        self._fetcher.download(source, revision, file, place, self._context)
-
-    def _add(self, single: Single, place: Path) -> None:
-        added = nix_store.add_file(place)
-        if added != single.store_path:
-            nix_store.delete([added])
-            raise IntegrityError(
-                f"{single.path} changed between its download and the store", added, "the same again"
-            )
 
     # --- the tree of small files
 

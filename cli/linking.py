@@ -103,7 +103,7 @@ def _step(path: Path, wanted: str, link: Link | None, ours: Sequence[str]) -> St
         now = fingerprint(path)
     except NotADirectoryError:
         return Step("blocked", path, "a directory above it is a file", wanted, link)
-    if link and not os.path.lexists(link.target):
+    if link and _gone(Path(link.target)):
         return Step("gone", path, f"{link.target} is not there", wanted, link)
     if now == wanted:
         return Step("keep" if now in ours else "found", path, "", wanted, link)
@@ -112,6 +112,12 @@ def _step(path: Path, wanted: str, link: Link | None, ours: Sequence[str]) -> St
     if now in ours:
         return Step("replace", path, "", wanted, link)
     return Step("blocked", path, f"{_describe(path)} is in the way", wanted, link)
+
+
+def _gone(target: Path) -> bool:
+    """Whether a target is not there, and is no part of a model that is fetched later either."""
+    there = next(path for path in (target, *target.parents) if os.path.lexists(path))
+    return there != target and (there.exists() or not there.is_symlink())
 
 
 def _removal(path: Path, ours: Sequence[str]) -> Step:

@@ -4,7 +4,21 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from cli import bom, fetch, info, link, lock, prefetch, scan, sign, to_nix, verify
+from cli import (
+    bom,
+    doctor,
+    fetch,
+    gc,
+    info,
+    link,
+    lock,
+    mirror,
+    prefetch,
+    scan,
+    sign,
+    to_nix,
+    verify,
+)
 from cli import list as list_
 from cli.console import Console
 from cli.parser import PROGRAM, Parser, new_parser, parse
@@ -16,6 +30,7 @@ VERBS = (
     prefetch,
     lock,
     fetch,
+    mirror,
     list_,
     info,
     verify,
@@ -24,6 +39,8 @@ VERBS = (
     bom,
     sign,
     link,
+    gc,
+    doctor,
 )  # in the order of the help
 
 

@@ -4,6 +4,7 @@ Adding by hash needs no trust, so an ordinary user may do it through a daemon.
 Source: https://nix.dev/manual/nix/latest/command-ref/nix-store/add-fixed
 """
 
+import functools
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import subprocess
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+from cli import nix_daemon
 from common.errors import DiskError, ModelError
 from common.secrets import mask
 
@@ -55,6 +57,7 @@ def _failure(words: tuple[str, ...], stderr: str) -> ModelError:
     return kind(f"`{' '.join(words[:2])}` failed", said, "nix-ai-model doctor")
 
 
+@functools.cache
 def setting(name: str) -> str:
     """Give a setting of Nix as text; empty where it has none."""
     words = ("nix", "--extra-experimental-features", "nix-command")
@@ -68,14 +71,18 @@ def setting(name: str) -> str:
     return " ".join(value) if isinstance(value, list) else str(value)
 
 
-def place() -> Path:
-    """Give the directory whose disk takes what is added to the store."""
+def real(path: str) -> Path:
+    """Give where a store path is on this machine; a store of its own may be in another place."""
     chosen = os.environ.get("NIX_REMOTE") or setting("store")
     root = _LOCAL_ROOT.match(chosen)
     if root or chosen.startswith("/"):
-        path = Path(root[1] if root else chosen) / folder().lstrip("/")
-    else:
-        path = Path(folder())
+        return Path(root[1] if root else chosen) / path.lstrip("/")
+    return Path(path)
+
+
+def place() -> Path:
+    """Give the directory whose disk takes what is added to the store."""
+    path = real(folder())
     while not path.exists():
         path = path.parent
     return path
@@ -105,7 +112,10 @@ def substitute(paths: Collection[str]) -> None:
 
 def add_file(path: Path) -> str:
     """Add a file under its base name and its sha256; give its store path."""
-    return call("nix-store", "--add-fixed", "sha256", str(path)).stdout.strip()
+    try:
+        return nix_daemon.add_flat(path, path.name)
+    except nix_daemon.UnspokenError:
+        return call("nix-store", "--add-fixed", "sha256", str(path)).stdout.strip()
 
 
 def add_tree(path: Path) -> str:

@@ -51,9 +51,14 @@ class Wanted:
         return {single.store_path for single in self.singles} | tree
 
     def place(self, path: str) -> str:
-        """Give the store path that holds a file of the model."""
+        """Give the store path of which a file of the model is, or is a part."""
         alone = {single.path: single.store_path for single in self.singles}
         return alone[path] if path in alone or self.tree is None else self.tree.store_path
+
+    def location(self, path: str) -> str:
+        """Give where a file of the model is in the store."""
+        place = self.place(path)
+        return f"{place}/{path}" if self.tree and place == self.tree.store_path else place
 
 
 def wanted(name: str, entry: Entry) -> Wanted:

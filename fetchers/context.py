@@ -44,6 +44,7 @@ class Context:
         connections: to use for one large file.
         partials: where partial files survive; None to keep none.
         mirrors: addresses of places that have files by sha256; see `fetchers.hashed`.
+        hashed_later: the caller verifies the content of large files, so it is not hashed here.
         pace: told of every count of bytes that came; may wait, or raise to end the transfer.
         auth: where credentials are to be found.
         wallet: the tokens in use; shared by every copy of this context.
@@ -59,6 +60,7 @@ class Context:
     connections: int = 1
     partials: Partials | None = None
     mirrors: tuple[str, ...] = ()
+    hashed_later: bool = False
     pace: Callable[[int], None] = lambda _: None
     auth: Auth = field(default_factory=Auth)
     wallet: Wallet = field(default_factory=Wallet)

@@ -12,8 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import os
+
 import requests
 from requests.auth import AuthBase
+from requests.utils import get_netrc_auth
 
 from common.errors import AuthError
 from common.secrets import Secret
@@ -201,6 +204,23 @@ def remedy_for(context: Context) -> str:
     return f"export {name}=… (from https://huggingface.co/settings/tokens), or: hf auth login"
 
 
+def git_login(url: str, context: Context, *, own: bool = True) -> tuple[str, Secret] | None:
+    """Find user and password for a git or LFS server: the environment's, else netrc's.
+
+    Args:
+        url: of the server; only http and https have such a login.
+        context: gives ``GIT_USERNAME`` and ``GIT_PASSWORD``.
+        own: whether it is the host that the source names, which alone gets the environment's.
+    """
+    if not url.startswith(("http://", "https://")):
+        return None
+    password = context.variable("GIT_PASSWORD")
+    if own and password:
+        return context.variable("GIT_USERNAME") or "git", Secret(password, "$GIT_PASSWORD")
+    found = get_netrc_auth(url)
+    return (found[0], Secret(found[1], "netrc")) if found else None
+
+
 class Bearer(AuthBase):
     """Sends a token in the Authorization header, newest form and scheme.
 
@@ -221,3 +241,14 @@ class Bearer(AuthBase):
 def bearer(token: Secret | None) -> AuthBase | None:
     """Give the auth object for a token, or None so that netrc may apply."""
     return Bearer(token) if token else None
+
+
+def forget_empty(*prefixes: str) -> None:
+    """Take variables that are empty out of this process's environment.
+
+    NB: Nix hands an unset variable on as an empty one, and the clouds' libraries, which look at the
+    environment themselves, take some of those as set.
+    """
+    for name in [name for name, value in os.environ.items() if not value]:
+        if name.startswith(prefixes):
+            del os.environ[name]

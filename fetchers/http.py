@@ -4,6 +4,7 @@ Sources: ranges https://www.rfc-editor.org/rfc/rfc9110#name-range-requests
 """
 
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,8 @@ _GONE = (404, 410)
 _REFUSED = (401, 403)
 _PARTIAL, _RANGE_NOT_SATISFIABLE, _OK = 206, 416, 200
 
+_kept = threading.local()
+
 Explain = Callable[[requests.Response], ModelError | None]
 
 
@@ -36,6 +39,14 @@ def new_session() -> requests.Session:
     session.max_redirects = MAX_REDIRECTS
     session.headers["User-Agent"] = f"nix-ai-models/{VERSION}"
     session.headers["Accept-Encoding"] = "identity"  # what is hashed is what upstream stores
+    return session
+
+
+def kept_session() -> requests.Session:
+    """Give this thread's own session, so that many small requests share its connections."""
+    if not hasattr(_kept, "session"):
+        _kept.session = new_session()
+    session: requests.Session = _kept.session
     return session
 
 

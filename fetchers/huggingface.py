@@ -4,14 +4,14 @@ Source: https://huggingface.co/docs/hub/api
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import requests
 
-from common.errors import AuthError, ModelError, NotFoundError
+from common.errors import AuthError, ModelError, NotFoundError, TransferError
 from common.files import RemoteFile, check_path, select
 from common.reference import Source, check_hub_id, show_reference
 from common.secrets import public_url
@@ -26,11 +26,24 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 _PREFIX = {"model": "", "dataset": "datasets/", "space": "spaces/"}
 _REFUSED = (401, 403)
 _GONE = 404
+T = TypeVar("T")
 
 
-def endpoint(attrs: Mapping[str, Any], context: Context) -> str:
-    """Give the hub's address: the source's own, else ``HF_ENDPOINT``, else the public hub."""
-    return str(attrs.get("endpoint") or context.variable("HF_ENDPOINT") or ENDPOINT).rstrip("/")
+def endpoints(attrs: Mapping[str, Any], context: Context) -> list[str]:
+    """Give the hub's addresses, to be tried in order: the source's own, else ``HF_ENDPOINT``'s."""
+    named = attrs.get("endpoint") or context.variable("HF_ENDPOINT") or ENDPOINT
+    several = [named] if isinstance(named, str) else list(named)
+    return [address.rstrip("/") for address in several]
+
+
+def _first(addresses: list[str], ask: Callable[[str], T], context: Context) -> T:
+    """Ask one address after the other until one has an answer; the last one's failure counts."""
+    for address in addresses[:-1]:
+        try:
+            return ask(address)
+        except (AuthError, NotFoundError, TransferError) as error:
+            context.progress.note(f"{public_url(address)}: {error.what}; trying the next endpoint")
+    return ask(addresses[-1])
 
 
 def resolve(source: Source, context: Context) -> Snapshot:
@@ -46,7 +59,9 @@ def resolve(source: Source, context: Context) -> Snapshot:
 
     attrs = source.attrs
     check_hub_id(attrs["repo"])
-    revision, listed = hub_api.snapshot(source, endpoint(attrs, context), context)
+    revision, listed = _first(
+        endpoints(attrs, context), lambda hub: hub_api.snapshot(source, hub, context), context
+    )
     for file in listed:
         check_path(file.path)
     wanted = select(
@@ -72,10 +87,10 @@ def _nothing(source: Source, listed: tuple[RemoteFile, ...]) -> NotFoundError:
     )
 
 
-def file_url(source: Source, revision: str, path: str, context: Context) -> str:
-    """Give the address of one file at one revision."""
+def file_url(source: Source, revision: str, path: str, hub: str) -> str:
+    """Give the address of one file at one revision of a hub."""
     attrs = source.attrs
-    base = f"{endpoint(attrs, context)}/{_PREFIX[attrs.get('kind', 'model')]}{attrs['repo']}"
+    base = f"{hub}/{_PREFIX[attrs.get('kind', 'model')]}{attrs['repo']}"
     return f"{base}/resolve/{quote(revision, safe='')}/{quote(path, safe='/')}"
 
 
@@ -83,14 +98,17 @@ def download(
     source: Source, revision: str, file: RemoteFile, target: Path, context: Context
 ) -> Digests:
     """Fetch one file by a plain GET on ``resolve``; see `fetchers.base.Fetcher`."""
-    url = file_url(source, revision, file.path, context)
     token = hub_token(context)
 
     def explain(response: requests.Response) -> ModelError | None:
         return _explain(response, source, revision, file.path, context)
 
-    opener = url_opener(url, context, auth=bearer(token), explain=explain)
-    return receive(file, target, opener, context, origin=public_url(url))
+    def ask(hub: str) -> Digests:
+        url = file_url(source, revision, file.path, hub)
+        opener = url_opener(url, context, auth=bearer(token), explain=explain)
+        return receive(file, target, opener, context, origin=public_url(url))
+
+    return _first(endpoints(source.attrs, context), ask, context)
 
 
 def _explain(

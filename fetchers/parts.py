@@ -46,6 +46,8 @@ class Parts:
         self._file, self._partial, self._opener = file, partial, opener
         self._context, self._origin = context, origin
         self._changed = threading.Condition()
+        # Blocks of an earlier run; who knows what has happened to them since.
+        self._old = {index for index in range(partial.count) if partial.has(index)}
         self._taken: set[int] = set()  # blocks that a worker is busy with
         self._next = 0  # no block before this one is free
         self._alone: threading.Thread | None = None  # the one worker, where ranges do not work
@@ -61,6 +63,9 @@ class Parts:
         progress = self._context.progress
         progress.start(self._file.path, self._file.size, self._partial.done)
         digest = self._whole()
+        if self._context.hashed_later:
+            progress.finish(self._file.path)
+            return Digests(self._file.sha256 or "", self._partial.size)
         if digest != self._file.sha256:
             progress.note(f"{self._mismatch(digest).what}; fetching it once more")
             self._partial.forget_all()
@@ -96,7 +101,10 @@ class Parts:
     def _hash(self) -> str:
         hasher: Hasher = hashlib.sha256()
         for index in range(self._partial.count):
-            hasher.update(self._block(index))
+            if self._context.hashed_later and index not in self._old:
+                self._await(index)
+            else:
+                hasher.update(self._block(index))
         return hasher.hexdigest()
 
     def _block(self, index: int) -> bytes:

@@ -4,7 +4,6 @@ Sources: the API https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_
 the settings https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 """
 
-import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 from common.errors import AuthError, ModelError, NotFoundError, TransferError, UsageError
 from common.secrets import mask, remember
 from fetchers.context import Context
+from fetchers.credentials import forget_empty
 from fetchers.http import CONNECT_SECONDS, certificates
 from fetchers.objects import Moved
 from fetchers.retry import TRANSIENT_STATUS, Interrupted, asked_wait, retrying
@@ -116,9 +116,7 @@ def _make(attrs: Mapping[str, Any], context: Context) -> Store:
 def _session(attrs: Mapping[str, Any], context: Context) -> Any:
     from botocore.session import Session  # noqa: PLC0415
 
-    # NB: Nix hands an unset variable on as an empty one, and botocore takes some of those as set.
-    for name in [name for name in os.environ if name.startswith("AWS_") and not os.environ[name]]:
-        del os.environ[name]
+    forget_empty("AWS_")
     session = Session(profile=attrs.get("profile") or context.variable("AWS_PROFILE"))
     for setting, variable in (
         ("credentials_file", "AWS_SHARED_CREDENTIALS_FILE"),

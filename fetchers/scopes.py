@@ -49,7 +49,7 @@ class Scopes:
         return tuple(name for name in self.permissions if not name.endswith(".read"))
 
 
-def ask_scopes(token: Secret, endpoint: str, context: Context) -> Scopes:
+def ask_scopes(token: Secret | None, endpoint: str, context: Context) -> Scopes:
     """Ask the hub what a token is allowed to do.
 
     Raises:
@@ -85,7 +85,7 @@ def check_scopes(source: Source, context: Context) -> None:
     if source.type != "huggingface" or not (auth.scopes or auth.warn_scopes):
         return
     # Imported here: only this check needs the hub's address, and the hub's module imports ours.
-    from fetchers.huggingface import endpoint  # noqa: PLC0415
+    from fetchers.huggingface import endpoints  # noqa: PLC0415
 
     token = hub_token(context)
     if token is None and auth.scopes:
@@ -93,7 +93,7 @@ def check_scopes(source: Source, context: Context) -> None:
         raise AuthError(what, "no token", remedy_for(context))
     if token is None:
         return
-    scopes = ask_scopes(token, endpoint(source.attrs, context), context)
+    scopes = ask_scopes(token, endpoints(source.attrs, context)[-1], context)
     for wanted in auth.scopes:
         if not (scopes.reads if wanted == "read" else wanted in scopes.more):
             what = f"the token of {token.origin} lacks the scope {wanted!r}"

@@ -111,7 +111,9 @@ def resolve(source: Source, context: Context) -> Snapshot:
     wanted = select(by_path, attrs.get("files", ()), attrs.get("exclude", ()))
     if not wanted:
         some = ", ".join(sorted(by_path)[:5])
-        raise NotFoundError("no file of these addresses is wanted by `files`", None, some)
+        raise NotFoundError(
+            "no file of these addresses is wanted by `files`", None, f"globs for {some}"
+        )
     return Snapshot(source, "", tuple(by_path[path] for path in wanted))
 
 

@@ -1,8 +1,5 @@
 """Addresses of archives to unpack: downloaded once a process, then read like a directory."""
 
-import atexit
-import tempfile
-import threading
 from pathlib import Path
 
 from common.digest import file_sha256
@@ -13,10 +10,10 @@ from fetchers import url
 from fetchers.archive import unpack
 from fetchers.base import Digests
 from fetchers.context import Context
+from fetchers.scratch import Scratch
 from fetchers.transfer import Opened, receive
 
-_lock = threading.Lock()
-_unpacked: dict[str, Path] = {}
+_unpacked: Scratch[Path] = Scratch()
 
 
 def listing(source: Source, context: Context) -> list[RemoteFile]:
@@ -48,16 +45,9 @@ def take(source: Source, file: RemoteFile, target: Path, context: Context) -> Di
 
 
 def _tree(source: Source, context: Context) -> Path:
+    # Every file of the tree is asked for on its own.
     key = dump_json(source.to_json())
-    with _lock:
-        if key not in _unpacked:
-            # NB: kept until the process ends, as every file of the tree is asked for on its own.
-            folder = tempfile.TemporaryDirectory(
-                prefix="nix-ai-models-", ignore_cleanup_errors=True
-            )
-            atexit.register(folder.cleanup)
-            _unpacked[key] = _fill(Path(folder.name), source, context)
-        return _unpacked[key]
+    return _unpacked.get(key, lambda folder: _fill(folder, source, context))
 
 
 def _fill(folder: Path, source: Source, context: Context) -> Path:

@@ -8,6 +8,11 @@ let
     fakeHash = import ./fakeHash.nix;
     fetchModel = import ./fetchModel.nix scope;
     fromLock = import ./fromLock.nix scope;
+    mkHfCache = import ./mkHfCache.nix scope;
+    mkManifest = import ./mkManifest.nix scope;
+    mkOllamaStore = import ./mkOllamaStore.nix scope;
+    mkShellHook = import ./mkShellHook.nix scope;
+    wrapProgram = import ./wrapProgram.nix scope;
   };
 in
 lib

@@ -12,8 +12,8 @@
   fetchModel :: AttrSet -> Derivation
   ```
 
-  The derivation also has `raw`, `files`, `source`, `revision`, `report`, `hub`, `env`, `shellHook`,
-  `wrappers`, `size` and `override`.
+  The derivation also has `raw`, `files`, `source`, `revision`, `report`, `hub`, `env`, `variables`,
+  `shellHook`, `wrappers`, `ollamaStore`, `size` and `override`.
 
   # Examples
 
@@ -24,75 +24,29 @@
   }
   ```
 */
-{ toolchain, ... }:
+{ toolchain, lib, ... }:
 let
   inherit (builtins)
     attrValues
     foldl'
     mapAttrs
+    replaceStrings
+    unsafeDiscardStringContext
     ;
   errors = import ./errors.nix;
   text = import ./internal/text.nix;
   readArguments = import ./internal/arguments.nix;
-  localFiles = import ./internal/local.nix;
-  fetcher = import ./internal/fetch.nix toolchain;
+  rawFiles = import ./internal/raw.nix toolchain;
   validate = import ./internal/validate.nix toolchain;
   transform = import ./internal/transform.nix toolchain;
-  wrap = import ./internal/wrappers.nix toolchain;
+  postpone = import ./internal/lazy.nix toolchain;
+  hubEntry = import ./internal/hubEntry.nix;
   fetchModel =
     given:
     let
       read = readArguments given;
     in
     if read.problems == [ ] then model read else errors.refuse "fetchModel" read.problems;
-
-  rawFiles =
-    {
-      name,
-      args,
-      source,
-      integrity,
-    }:
-    let
-      fetch =
-        if source.type == "local" then
-          localFiles { inherit name source; }
-        else
-          fetcher {
-            inherit name source args;
-            revision = integrity.revision or (source.kind.revision source.attrs);
-          };
-      # path → where it is and with which sha256.
-      places =
-        if source.type == "local" then
-          fetch.files integrity.files
-        else
-          mapAttrs (path: local: {
-            inherit local;
-            inherit (integrity.files.${path}) sha256;
-          }) (fetch.files integrity.files integrity.smallHash or null);
-    in
-    if integrity.mode == "impure" then
-      {
-        files = null;
-        tree = fetch.impureTree;
-      }
-    else if integrity.mode == "hash" then
-      {
-        files = null;
-        tree = fetch.tree integrity.hash;
-      }
-    else
-      {
-        tree = null;
-        files = mapAttrs (
-          path: place:
-          {
-            inherit (place) local sha256;
-          }
-          // (if integrity.files.${path} ? size then { inherit (integrity.files.${path}) size; } else { })
-        ) places;
-      };
 
   model =
     {
@@ -112,17 +66,21 @@ let
           integrity
           ;
       };
+      entry = hubEntry { inherit source args; };
       offline = if args.integration.huggingface.offlineMode then "1" else "0";
       huggingface = {
         HF_HUB_OFFLINE = offline;
         TRANSFORMERS_OFFLINE = offline;
         HF_DATASETS_OFFLINE = offline;
       };
+      own = {
+        ${text.variable name} = "@out@";
+      }
+      // args.integration.environment;
       # What a shell that has the model in scope sets; `@out@` is the model's own path.
       variables =
-        { ${text.variable name} = "@out@"; }
-        // (if args.integration.huggingface.enable then huggingface // { HF_HOME = "@out@"; } else { })
-        // args.integration.environment;
+        (if args.integration.huggingface.enable then huggingface // { HF_HOME = "@out@"; } else { }) // own;
+      at = out: mapAttrs (_: value: replaceStrings [ "@out@" ] [ "${out}" ] value);
       validated =
         more:
         validate (
@@ -140,7 +98,7 @@ let
         );
       inherit (args.transform) steps;
       # What a transformation made is validated like what came from upstream.
-      drv =
+      eager =
         if steps == [ ] then
           validated { }
         else
@@ -150,36 +108,62 @@ let
               tree = transform steps (validated { plain = true; });
             };
           };
-      env =
-        huggingface
+      drv =
+        if args.lazy then
+          postpone {
+            inherit name variables entry;
+            inherit (lib) command;
+            model = eager;
+            lock = if integrity.mode == "lock" then integrity.entry else null;
+          }
+        else
+          eager;
+      env = at drv (huggingface // { HF_HOME = "@out@"; } // own);
+      wrap =
+        program:
+        lib.wrapProgram {
+          inherit program;
+          models = [ this ];
+          name = "${baseNameOf (unsafeDiscardStringContext program)}-with-${name}";
+          environment = env;
+        };
+      this =
+        drv
         // {
-          HF_HOME = "${drv}";
-          ${text.variable name} = "${drv}";
+          inherit env;
+          inherit (args) lazy;
+          inherit (args.integration.huggingface) offlineMode;
+          inherit (source) reference;
+          variables = at drv own;
+          source = source.spec;
+          revision = integrity.revision or null;
+          raw = if raw.tree != null then raw.tree else mapAttrs (_: file: file.local) raw.files;
+          files = if raw.files == null then null else mapAttrs (_: file: file.local) raw.files;
+          size =
+            if integrity.mode == "lock" then foldl' (sum: file: sum + file.size) 0 (attrValues integrity.files) else null;
+          report = "${drv}/.nix-ai-model-meta.json";
+          shellHook = text.shell env;
+          wrappers = {
+            # Python with the model's variables, as `bin/python3-with-NAME`.
+            python = wrap toolchain.python;
+            # Any other program, by its path.
+            program = wrap;
+          };
+          # A model of an Ollama registry keeps its name there.
+          ollama = {
+            name = source.attrs.model or name;
+          }
+          // args.integration.ollama;
+          ollamaStore = lib.mkOllamaStore [ this ];
+          meta = {
+            description = "${source.reference}, checked and laid out for offline use";
+          }
+          // (args.meta or { });
+          override = change: fetchModel (given // (if builtins.isFunction change then change given else change));
         }
-        // args.integration.environment;
+        // (if entry == null then { } else { hub = "${drv}/hub/${entry.directory}"; })
+        // (if args ? version then { inherit (args) version; } else { });
     in
-    drv
-    // {
-      inherit env;
-      inherit (source) reference;
-      source = source.spec;
-      revision = integrity.revision or null;
-      raw = if raw.tree != null then raw.tree else mapAttrs (_: file: file.local) raw.files;
-      files = if raw.files == null then null else mapAttrs (_: file: file.local) raw.files;
-      size =
-        if integrity.mode == "lock" then foldl' (sum: file: sum + file.size) 0 (attrValues integrity.files) else null;
-      report = "${drv}/.nix-ai-model-meta.json";
-      shellHook = text.exports env;
-      wrappers = wrap { inherit name env; };
-      meta = {
-        description = "${source.reference}, checked and laid out for offline use";
-      }
-      // (args.meta or { });
-      override = change: fetchModel (given // (if builtins.isFunction change then change given else change));
-    }
-    // (
-      if source.type == "huggingface" then { hub = "${drv}/hub/${text.hubEntry source.attrs}"; } else { }
-    )
-    // (if args ? version then { inherit (args) version; } else { });
+    this;
 in
 fetchModel

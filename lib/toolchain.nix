@@ -26,6 +26,7 @@ let
     p.gguf
     p.google-auth
     p.huggingface-hub
+    p.jinja2
     p.requests
     p.safetensors
   ]);
@@ -41,8 +42,10 @@ in
     pkgs.coreutils
     pkgs.findutils
     pkgs.git
+    pkgs.gitMinimal
     pkgs.gnugrep
     pkgs.gnused
+    pkgs.openssh
   ];
   # Certificates to trust unless the environment names others.
   caBundle = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";

@@ -7,6 +7,7 @@ pkgs.mkShell {
       p.gguf
       p.huggingface-hub
       p.hypothesis
+      p.jinja2
       p.mypy
       p.pytest
       p.pytest-xdist

@@ -52,6 +52,7 @@ def main(module: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that `finally` ends its programs
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    sys.stdout = sys.stderr  # so that what is printed stays in order
     model = model_from_json(json.load(sys.stdin))
     check = registry.load(module)
     external.watch_memory(check.memory, MEMORY_STATUS)

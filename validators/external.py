@@ -146,13 +146,17 @@ def limit_memory(size: int) -> None:
 
 
 def watch_memory(size: int, status: int) -> None:
-    """End this process with `status` as soon as it has ever used more than `size` bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
+    """End this process with `status` as soon as it has ever used more than `size` bytes.
+
+    NB: not on Linux, where `limit_memory` does it: there a process begins with the highest use
+    of the one that started it, so a small check under a large parent would be ended at once.
+    """
 
     def watch() -> None:
         pause = threading.Event()
-        while resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit <= size:
+        while resource.getrusage(resource.RUSAGE_SELF).ru_maxrss <= size:
             pause.wait(0.1)
         os._exit(status)
 
-    threading.Thread(target=watch, daemon=True).start()
+    if sys.platform != "linux":
+        threading.Thread(target=watch, daemon=True).start()

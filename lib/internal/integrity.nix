@@ -23,7 +23,7 @@ let
     revision = types.string;
     lockedAt = types.nullOr types.string;
     small = types.record { hash = types.required types.hash; };
-    notes = types.any;
+    notes = types.anything;
     files = types.required (
       types.attrsOf (
         types.record {

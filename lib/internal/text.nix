@@ -52,6 +52,17 @@ rec {
     export HF_MODULES_CACHE="''${HF_MODULES_CACHE:-''${XDG_CACHE_HOME:-$HOME/.cache}/huggingface/modules}"
   '';
 
+  # The same, with a place that can be written for what clients unpack below HF_HOME.
+  shell =
+    env:
+    exports env
+    + (
+      if env ? HF_HOME then
+        ": \"\${HF_MODULES_CACHE:=\${XDG_CACHE_HOME:-$HOME/.cache}/huggingface/modules}\"; export HF_MODULES_CACHE\n"
+      else
+        ""
+    );
+
   # The name of a repository's directory in a Hugging Face cache.
   hubEntry =
     {

@@ -1,5 +1,8 @@
 # The kinds of places models come from: type name → how its attributes are checked and named.
 {
+  azure = import ./azure.nix;
+  gcs = import ./gcs.nix;
+  git-lfs = import ./git-lfs.nix;
   huggingface = import ./huggingface.nix;
   local = import ./local.nix;
   ollama = import ./ollama.nix;

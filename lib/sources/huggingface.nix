@@ -9,6 +9,7 @@ let
     split
     ;
   inherit (types)
+    either
     enum
     field
     listOf
@@ -19,6 +20,7 @@ let
 
   owned = "[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(/[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?)?";
   lastPart = repo: builtins.foldl' (_: part: part) repo (filter isString (split "/" repo));
+  address = matching "an http or https address" "\"https://huggingface.co\"" "https?://[^/]+.*";
 in
 {
   # Schemes of references to this type.
@@ -46,8 +48,9 @@ in
     } (listOf text);
     exclude = field "Globs of the files to leave out." { example = "[ \"*.bin\" ]"; } (listOf text);
     endpoint =
-      field "Address of the hub; by default HF_ENDPOINT, then the public one." { }
-        (matching "an http or https address" "\"https://huggingface.co\"" "https?://[^/]+.*");
+      field "Address of the hub, or several to try in order; by default HF_ENDPOINT, then the public one."
+        { }
+        (either address (listOf address));
   };
 
   # Reads what follows the scheme of a reference; null when it cannot be read.

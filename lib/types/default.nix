@@ -2,7 +2,9 @@
 # list of problems (texts), so that every problem of a call is told at once.
 let
   inherit (builtins)
+    any
     attrNames
+    attrValues
     concatLists
     concatMap
     elem
@@ -22,9 +24,6 @@ let
     ;
   errors = import ../errors.nix;
 
-  # Which attributes of a set are fields with a default, or records, in which there may be some.
-  filled = fields: filter (name: fields.${name} ? default || fields.${name} ? fill) (attrNames fields);
-
   # A type without structure: what to call it, an example to paste, and its test.
   scalar = expected: example: test: {
     inherit expected example;
@@ -40,7 +39,7 @@ rec {
   count = scalar "a whole number, 0 or more" "3" (v: isInt v && v >= 0);
   seconds = scalar "a number of seconds, 0 or more" "5" (v: (isInt v || isFloat v) && v >= 0);
   attrs = scalar "an attribute set" "{ }" isAttrs;
-  any = scalar "anything" "…" (_: true);
+  anything = scalar "anything" "…" (_: true);
 
   # A file outside the store. NB: a Nix path would be copied into the store, secret and all.
   outsidePath = scalar "an absolute path as a string, so that it is not copied into the store" "\"/run/secrets/token\"" (
@@ -134,18 +133,16 @@ rec {
         ++ map (name: errors.missing (errors.at path name) fields.${name}.example) (
           filter (name: (fields.${name}.required or false) && !(value ? ${name})) (attrNames fields)
         );
+    # What an attribute of this type is when it was left out, unless a field says another default.
+    ${if any (field: field.required or false) (attrValues fields) then null else "default"} = { };
     fill =
       value:
       value
       // listToAttrs (
         map (name: {
           inherit name;
-          value =
-            if !(fields.${name} ? fill) then
-              value.${name} or fields.${name}.default
-            else
-              fields.${name}.fill (value.${name} or fields.${name}.default or { });
-        }) (filled fields)
+          value = (fields.${name}.fill or (given: given)) (value.${name} or fields.${name}.default);
+        }) (filter (name: value ? ${name} || fields.${name} ? default) (attrNames fields))
       );
   };
 

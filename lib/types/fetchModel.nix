@@ -4,7 +4,7 @@ let
   types = import ./default.nix;
   command = import ./fields/command.nix;
   inherit (types)
-    any
+    anything
     attrs
     attrsOf
     bool
@@ -31,7 +31,7 @@ in
 
   source = field "Where the model comes from: a reference as text, or `source.<type> = { … }`." {
     example = "\"huggingface:ORG/NAME@main\"";
-  } any;
+  } anything;
 
   hash = field "Hash of the whole tree of files; alternative to `fileHashes` and `lock`." { } hash;
 
@@ -80,7 +80,7 @@ in
         { }
         bool;
     checkpointIntervalMB =
-      field "Megabytes between two waits for the disk to have them." { default = 268; }
+      field "Megabytes between two waits for the disk to have them." { default = 1074; }
         positive;
   });
 

@@ -63,20 +63,36 @@ def need_python(name: str) -> Path:
     return bin_
 
 
+def need_node(package: str, version: str) -> Path:
+    """Give the directory of a package of npm at a version, or skip the test; see `need_python`."""
+    folder = INSTALLED / package
+    npm = [need_program("npm", "npm"), "install", "--prefix", str(folder), "--no-audit"]
+    npm += ["--no-fund", "--no-save", "--no-package-lock", f"{package}@{version}"]
+    reason = _once(package, version, lambda: _run(npm))
+    if reason:
+        pytest.skip(f"the {package} server cannot be installed: {reason}")
+    return folder / "node_modules" / package
+
+
 @functools.cache
 def _python_environment(name: str) -> tuple[Path, str]:
-    requirements = REQUIREMENTS / f"{name}.txt"
-    venv, stamp = INSTALLED / name, INSTALLED / f"{name}.stamp"
+    requirements, venv = REQUIREMENTS / f"{name}.txt", INSTALLED / name
     want = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    return venv / "bin", _once(name, want, lambda: _install(venv, requirements))
+
+
+def _once(name: str, want: str, install: Callable[[], str]) -> str:
+    """Install what is not there as it is wanted; give the reason when that fails."""
+    stamp = INSTALLED / f"{name}.stamp"
     INSTALLED.mkdir(parents=True, exist_ok=True)
     with (INSTALLED / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if stamp.exists() and stamp.read_text() == want:
-            return venv / "bin", ""
-        reason = _install(venv, requirements)
+            return ""
+        reason = install()
         if not reason:
             stamp.write_text(want)
-    return venv / "bin", reason
+    return reason
 
 
 def _install(venv: Path, requirements: Path) -> str:
@@ -85,16 +101,19 @@ def _install(venv: Path, requirements: Path) -> str:
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     pip += ["--no-deps", "--requirement", str(requirements)]
     base = getattr(sys, "_base_executable", sys.executable)
-    for command in ([base, "-m", "venv", "--clear", str(venv)], pip):
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return str(error)
-        if done.returncode:
-            return " ".join((done.stderr or done.stdout).split())[-SHOWN_CHARACTERS:]
-    return ""
+    return _run([base, "-m", "venv", "--clear", str(venv)]) or _run(pip)
+
+
+def _run(command: Sequence[str]) -> str:
+    """Run an installer; give what it says when it fails, else nothing."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    words = " ".join((done.stderr or done.stdout).split())[-SHOWN_CHARACTERS:]
+    return words or f"status {done.returncode}" if done.returncode else ""
 
 
 @contextmanager

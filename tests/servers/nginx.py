@@ -27,6 +27,7 @@ http {{
   uwsgi_temp_path {root}/t4; scgi_temp_path {root}/t5;
   client_max_body_size 0;
   limit_req_zone $binary_remote_addr zone=slow:1m rate=1r/s;
+{maps}
   server {{
     listen {host}:{port};
     root {files};
@@ -99,19 +100,22 @@ class Nginx:
 
 
 @contextmanager
-def serving(root: Path, files: Path, extra: str = "") -> Iterator[Nginx]:
+def serving(root: Path, files: Path, extra: str = "", maps: str = "") -> Iterator[Nginx]:
     """Serve a directory until the block ends.
 
     Args:
         root: an empty directory for settings and logs.
         files: what to serve.
-        extra: more `location` blocks; ``{root}`` and the like are not replaced.
+        extra: more `location` blocks.
+        maps: more of the `http` block.
     """
     program = need_program("nginx", "nginx")
     port = free_port()
     (root / "htpasswd").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n")
     (root / "access.log").touch()
-    settings = CONFIG.format(root=root, files=files, port=port, host=HOST, token=TOKEN, extra=extra)
+    settings = CONFIG.format(
+        root=root, files=files, port=port, host=HOST, token=TOKEN, extra=extra, maps=maps
+    )
     if os.geteuid() == 0:
         settings = f"user root;{settings}"
     (root / "nginx.conf").write_text(settings)

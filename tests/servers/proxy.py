@@ -15,11 +15,12 @@ _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as it came, and the answer's status once there is one."""
+    """A request as it came."""
 
     method: str
     path: str
     headers: Mapping[str, str]
+    body: bytes = b""
 
 
 Matches = Callable[[Seen], bool]
@@ -48,11 +49,16 @@ class Proxy:
         self.backend, self.url = backend, url
         self.seen: list[Seen] = []
         self._faults: list[list] = []
+        self._rules: list[tuple[Matches, Act]] = []
         self._lock = threading.Lock()
 
     def on(self, matches: Matches, act: Act, times: int = 1) -> None:
         """Let the next `times` requests that match be acted upon."""
         self._faults.append([matches, act, times])
+
+    def otherwise(self, matches: Matches, act: Act) -> None:
+        """Always act upon requests that match, unless a fault already does."""
+        self._rules.append((matches, act))
 
     def cut(self, matches: Matches, after: int, times: int = 1) -> None:
         """End the body of an answer after some bytes, and the connection with it."""
@@ -66,6 +72,10 @@ class Proxy:
         """Do something before a request goes on."""
         self.on(matches, lambda _: do() and None, times)
 
+    def reset(self) -> None:
+        """Forget what was seen, and every fault."""
+        self.seen, self._faults = [], []
+
     def gets(self, part: str) -> list[Seen]:
         """Give the GET requests whose path holds a text."""
         return [seen for seen in self.seen if seen.method == "GET" and part in seen.path]
@@ -75,10 +85,11 @@ class Proxy:
         with self._lock:
             self.seen.append(seen)
             due = next((rule for rule in self._faults if rule[2] and rule[0](seen)), None)
-            if due is None:
-                return None
-            due[2] -= 1
-        return due[1](seen)
+            if due is not None:
+                due[2] -= 1
+        answer = due[1](seen) if due else None
+        acts = (act(seen) for matches, act in self._rules if matches(seen))
+        return answer or next((given for given in acts if given), None)
 
 
 @contextmanager
@@ -104,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _any(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        answer = self.server.proxy.decide(Seen(self.command, self.path, self.headers))
+        answer = self.server.proxy.decide(Seen(self.command, self.path, self.headers, body))
         if answer and answer.cut is None:
             self._send(answer.status, answer.headers, answer.body, sized=answer.sized)
             return

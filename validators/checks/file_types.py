@@ -15,16 +15,14 @@ from validators.pickle.stream import pickles
 NAME = "file-types"
 PROBE_OPCODES = 200_000  # enough to tell a pickle
 _SCANNED = 'security.policy = "scanned";'
-_WARNINGS = frozenset({"link"})
-# Endings that promise a format that runs no code.
-_PROMISES = {
-    ".safetensors": "safetensors",
-    ".gguf": "gguf",
-    ".npy": "npy",
-    ".png": "png",
-    ".zip": "zip",
-    ".tar": "tar",
-}
+_MOST_TROUBLES = 100  # said of one file
+# Endings that promise a format that runs no code; what else such a file is, is no accident.
+_PROMISES = {".safetensors": "safetensors", ".gguf": "gguf", ".npy": "npy"}
+# Endings of formats without a magic number.
+_UNMARKED = (
+    ".onnx", ".pb", ".model", ".spm", ".bin", ".msgpack", ".tflite", ".mlmodel", ".data", ".dat",
+    ".pt", ".pth", ".pkl", ".bpe", ".ot", ".idx",
+)  # fmt: skip
 
 
 def run(model: Model) -> Iterator[Finding]:
@@ -37,7 +35,7 @@ def run(model: Model) -> Iterator[Finding]:
         troubles: list[Trouble] = []
         for member in walk(file, troubles.append):
             yield from _member(model, member)
-        for trouble in troubles:
+        for trouble in troubles[:_MOST_TROUBLES]:
             yield _say(trouble.path, "error", trouble.rule, trouble.message)
 
 
@@ -54,7 +52,8 @@ def _member(model: Model, member: Member) -> Iterator[Finding]:
         return
     if _climbs(member.name) and member.depth:
         yield _say(member.path, "error", "path", "is unpacked outside its directory")
-    promised = _PROMISES.get(posixpath.splitext(member.name.lower())[1])
+    ending = posixpath.splitext(member.name.lower())[1]
+    promised = _PROMISES.get(ending)
     if promised and promised not in member.kinds and member.depth == 0 and member.kind != "empty":
         message = f"is called {promised}, but its content is {member.kind}"
         yield _say(member.path, "error", "name-disagrees", message)
@@ -62,7 +61,9 @@ def _member(model: Model, member: Member) -> Iterator[Finding]:
     if member.kind in EXECUTABLE:
         message = f"is a program ({member.kind})"
         yield _say(member.path, severity, "executable", message, _SCANNED)
-    elif _is_pickle(member):
+    elif member.kind == "data" and not member.depth and ending not in _UNMARKED:
+        yield _say(member.path, "info", "unidentified", "is of no format that is known here")
+    if member.kind not in EXECUTABLE and _is_pickle(member):
         message = "is a pickle, which can run code when it is loaded"
         yield _say(member.path, severity, "pickle", message, _SCANNED)
 

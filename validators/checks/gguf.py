@@ -12,7 +12,7 @@ from validators.base import Check, Model
 from validators.formats.gguf_header import Header, byte_order, read
 from validators.formats.jinja_rule import template_problems
 from validators.formats.problem import Problem
-from validators.formats.source import Source, judged_by, shown
+from validators.formats.source import MEMORY_BYTES, Source, judged_by, shown
 
 NAME = "gguf"
 ENDING = ".gguf"
@@ -70,4 +70,4 @@ def _places(header: Header, size: int) -> Iterator[Problem]:
         yield Problem("trailing-bytes", message, f"{available - reached} B", _REMEDY)
 
 
-CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge))
+CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge), memory=MEMORY_BYTES)

@@ -16,7 +16,7 @@ from validators.formats.hdf5_attributes import inspect
 from validators.formats.json_text import BadJsonError, parse
 from validators.formats.keras_config import config_problems, is_config
 from validators.formats.problem import Problem
-from validators.formats.source import Source, judged_by, shown
+from validators.formats.source import MEMORY_BYTES, Source, judged_by, shown
 
 NAME = "keras"
 HDF5_ENDINGS = (".h5", ".hdf5", ".hdf", ".he5")
@@ -73,4 +73,4 @@ def _json(source: Source, model: Model) -> Iterator[Problem]:
         yield from config_problems(document, model)
 
 
-CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge))
+CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge), memory=MEMORY_BYTES)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from validators.base import Check, Model
 from validators.formats.configs import text_of
 from validators.formats.problem import Problem
-from validators.formats.source import Source, judged_by, shown
+from validators.formats.source import MEMORY_BYTES, Source, judged_by, shown
 
 NAME = "active-documents"
 MAX_BYTES = 16 << 20
@@ -49,4 +49,4 @@ def _is_page(source: Source) -> bool:
     return start.startswith((b"<!doctype html", b"<html", b"<svg", b"<script"))
 
 
-CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge))
+CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge), memory=MEMORY_BYTES)

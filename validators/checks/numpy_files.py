@@ -11,7 +11,7 @@ from validators.base import Check, Model
 from validators.formats.npy_header import MAGIC, item_size, read
 from validators.formats.policy import code_severity
 from validators.formats.problem import FormatError, Problem
-from validators.formats.source import Source, judged_by, shown
+from validators.formats.source import MEMORY_BYTES, Source, judged_by, shown
 
 NAME = "numpy"
 _REMEDY = 'save numbers only: numpy.save(…, allow_pickle=False); or security.policy = "scanned"'
@@ -44,4 +44,4 @@ def _judge(source: Source, model: Model) -> Iterator[Problem]:
         yield Problem("trailing-bytes", message, trigger, severity=code_severity(model))
 
 
-CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge))
+CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge), memory=MEMORY_BYTES)

@@ -16,7 +16,7 @@ from validators.formats.onnx_graph import Graph, Tensor, looks_like, read
 from validators.formats.paths import inside, path_problems
 from validators.formats.policy import allow, code_severity
 from validators.formats.problem import Problem
-from validators.formats.source import Source, judged_by, shown
+from validators.formats.source import MEMORY_BYTES, Source, judged_by, shown
 
 NAME = "onnx"
 ENDING = ".onnx"
@@ -102,4 +102,4 @@ def _range(tensor: Tensor, size: int) -> Iterator[Problem]:
         yield Problem("external-range", "external data ends before a tensor does", trigger)
 
 
-CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge))
+CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge), memory=MEMORY_BYTES)

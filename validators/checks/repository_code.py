@@ -15,7 +15,7 @@ from validators.formats.json_text import BadJsonError
 from validators.formats.policy import code_severity
 from validators.formats.problem import Problem
 from validators.formats.python_keys import code_key, code_keys
-from validators.formats.source import Source, judged_by, shown
+from validators.formats.source import MEMORY_BYTES, Source, judged_by, shown
 
 NAME = "repository-code"
 PYTHON_ENDINGS = (".py", ".pyw", ".pyx", ".pyi", ".pyc", ".pyo", ".pth", ".ipy")
@@ -106,4 +106,4 @@ def _unescape(match: re.Match[str]) -> str:
     return chr(number) if number <= 0x10FFFF else match[0]  # noqa: PLR2004 - the end of Unicode
 
 
-CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge))
+CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge), memory=MEMORY_BYTES)

@@ -12,7 +12,7 @@ from validators.base import Check, Model
 from validators.formats.json_text import MAX_BYTES, BadJsonError, parse, walk
 from validators.formats.problem import Problem
 from validators.formats.safetensors_header import looks_like, problems
-from validators.formats.source import Source, judged_by, shown
+from validators.formats.source import MEMORY_BYTES, Source, judged_by, shown
 
 NAME = "safetensors"
 ENDING = ".safetensors"
@@ -73,4 +73,4 @@ def _shard(source: Source, shard: str, paths: set[str]) -> Iterator[Problem]:
         yield Problem("shard-missing", message, shown(shard), remedy, "warning")
 
 
-CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge))
+CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge), memory=MEMORY_BYTES)

@@ -18,7 +18,7 @@ from validators.formats.keras_config import config_problems
 from validators.formats.paths import path_problems
 from validators.formats.policy import allow, code_severity
 from validators.formats.problem import Problem
-from validators.formats.source import Source, judged_by, shown
+from validators.formats.source import MEMORY_BYTES, Source, judged_by, shown
 from validators.formats.tf_graph import ROOTS, Graph, identify, read
 from validators.formats.tf_operators import PYTHON, danger
 
@@ -102,4 +102,4 @@ def _keras(text: bytes, model: Model) -> Iterator[Problem]:
     yield from config_problems(document, model)
 
 
-CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge))
+CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge), memory=MEMORY_BYTES)

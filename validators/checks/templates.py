@@ -13,7 +13,7 @@ from validators.formats.configs import json_document, loader_config, text_of
 from validators.formats.jinja_rule import MAX_CHARACTERS, template_problems
 from validators.formats.json_text import BadJsonError, walk
 from validators.formats.problem import Problem
-from validators.formats.source import Source, judged_by
+from validators.formats.source import MEMORY_BYTES, Source, judged_by
 
 NAME = "templates"
 TEMPLATE_ENDINGS = (".jinja", ".jinja2", ".j2", ".jinja.txt")
@@ -39,4 +39,4 @@ def _judge(source: Source, _: Model) -> Iterator[Problem]:
             yield from template_problems(value, place)
 
 
-CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge))
+CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge), memory=MEMORY_BYTES)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from common.findings import Finding, Severity
 from validators.base import Check, Model
 from validators.formats.problem import Problem
-from validators.formats.source import Source, judged_by, shown
+from validators.formats.source import MEMORY_BYTES, Source, judged_by, shown
 
 NAME = "torch-code"
 _SCRIPT = re.compile(
@@ -48,4 +48,4 @@ def _run(model: Model) -> Iterator[Finding]:
             yield finding
 
 
-CHECK = Check(name=NAME, version="1", run=_run)
+CHECK = Check(name=NAME, version="1", run=_run, memory=MEMORY_BYTES)

@@ -15,6 +15,16 @@ already makes findings of that.
 from validators.containers.limits import HEAD_BYTES, Trouble
 from validators.containers.magic import identify, is_text, kinds
 from validators.containers.sources import Source
-from validators.containers.walk import Member, walk
+from validators.containers.walk import Member, walk, walk_source
 
-__all__ = ["HEAD_BYTES", "Member", "Source", "Trouble", "identify", "is_text", "kinds", "walk"]
+__all__ = [
+    "HEAD_BYTES",
+    "Member",
+    "Source",
+    "Trouble",
+    "identify",
+    "is_text",
+    "kinds",
+    "walk",
+    "walk_source",
+]

@@ -22,9 +22,11 @@ _MAGICS = (
     (b"\x1f\x8b\x08", "gzip"), (b"\xfd7zXZ\0", "xz"),
     (b"(\xb5/\xfd", "zstd"), (b"7z\xbc\xaf'\x1c", "7z"), (b"\x93NUMPY", "npy"),
     (b"ZF0x", "zfile"), (b"GGUF", "gguf"), (b"\x89HDF\r\n\x1a\n", "hdf5"),
+    (b"MZqFpD='", "pe"), (b"jartsr='", "script"),  # llamafile and other portable executables
     (b"\x7fELF", "elf"), (b"#!", "script"), (b"Rar!\x1a\x07", "rar"),
     (b'\x04"M\x18', "lz4"), (b"\x1f\x9d", "compress"), (b"MSCF", "cab"), (_ARFF, "ar"),
     (b"LZIP", "lzip"), (b"070701", "cpio"), (b"hsqs", "squashfs"), (b"\0asm", "wasm"),
+    (b"MZqFpD='", "pe"), (b"jartsr='", "script"),  # llamafile and its kin
     (b"\xfe\xed\xfa\xce", "mach-o"), (b"\xfe\xed\xfa\xcf", "mach-o"),
     (b"\xce\xfa\xed\xfe", "mach-o"), (b"\xcf\xfa\xed\xfe", "mach-o"),
     (b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"), (b"%PDF", "pdf"),

@@ -196,7 +196,10 @@ def _open(source: Source, folder: _Folder, start: int, packed: int) -> Source:
     filters = [one for one in reversed(chain) if one]
     if filters[0]["id"] in (lzma.FILTER_LZMA1, lzma.FILTER_LZMA2):
         filters.reverse()  # coders are listed in either order; liblzma wants the packer last
-    return Unpacked(source, start, packed, lambda: decoders.RawLzma(filters))
+    try:
+        return Unpacked(source, start, packed, lambda: decoders.RawLzma(filters))
+    except lzma.LZMAError as error:
+        raise Trouble("unreadable", f"its 7z directory asks for the impossible: {error}") from None
 
 
 def _filter(method: bytes, properties: bytes) -> dict[str, int] | None:

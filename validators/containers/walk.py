@@ -178,6 +178,13 @@ def walk(file: ModelFile, trouble: Callable[[Trouble], None] = lambda _: None) -
     """
     source = FileSource(file.local)
     try:
-        yield from _Walker(trouble).visit(file.path, source, "", 0)
+        yield from walk_source(file.path, source, trouble)
     finally:
         source.close()
+
+
+def walk_source(
+    path: str, source: Source, trouble: Callable[[Trouble], None] = lambda _: None
+) -> Iterator[Member]:
+    """Do as `walk` does, for bytes that are in no file."""
+    yield from _Walker(trouble).visit(path, source, "", 0)

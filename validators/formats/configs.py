@@ -9,9 +9,8 @@ from validators.formats.source import Source
 
 _HIDDEN_LETTER = re.compile(rb"\\u00[2-7][0-9a-fA-F]")  # an ASCII character spelt as an escape
 _LOADER_CONFIGS = re.compile(
-    r"(config|model_index|modules|chat_template|generation_config|special_tokens_map|.*_config"
-    r"|config_.*|adapter_config|preprocessor_config|tokenizer|.*\.index)\.json"
-)
+    r"(config|model_index|modules|chat_template|special_tokens_map|.*_config|config_.*)\.json"
+)  # NB: not tokenizer.json: vocabularies are too large to parse, and hold any word there is
 
 
 def loader_config(source: Source) -> bool:

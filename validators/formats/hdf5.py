@@ -14,10 +14,9 @@ from validators.formats.source import Source, shown
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 UNDEFINED = (1 << 64) - 1
-MAX_OBJECTS = 200_000
-MAX_MESSAGES = 2_000_000  # of all objects together
+MAX_STEPS = 300_000  # over one file: its objects, messages, entries; real models take thousands
+MAX_TEXT_BYTES = 64 << 20  # of all attributes together
 MAX_MESSAGE_BYTES = 1 << 20
-MAX_NODES = 400_000  # of the trees that list groups
 _FIRST_PLACE = 512  # bytes; the signature is at 0, here, or at a power of two from here on
 _SUPERBLOCKS_OLD, _SUPERBLOCKS_NEW = (0, 1), (2, 3)
 LINK_INFO, LINK, EXTERNAL, LAYOUT = 0x02, 0x06, 0x07, 0x08
@@ -68,14 +67,23 @@ class Reader:
         self.base = base
         self.found = File()
         self._seen: set[int] = set()
-        self._messages = 0
-        self._nodes = 0
+        self._blocks: set[int] = set()
+        self._steps = 0
+        self._text_bytes = 0
 
     def read(self, address: int, length: int) -> bytes:
         """Read bytes that must exist; raises FormatError when they do not."""
         if length > MAX_MESSAGE_BYTES or address + length > self.source.size - self.base:
             fail("a structure lies outside the file", f"{length} B at {address}")
         return self.source.read(self.base + address, length)
+
+    def spend(self, steps: int = 1, text_bytes: int = 0) -> None:
+        """Count work, so that structures that go round in circles end; raises FormatError."""
+        self._steps += steps
+        self._text_bytes += text_bytes
+        if self._steps > MAX_STEPS or self._text_bytes > MAX_TEXT_BYTES:
+            trigger = f"{self._steps} steps, {self._text_bytes} B"
+            fail("there is more to follow than in any real model", trigger)
 
     def walk(self) -> File:
         """Visit every object.
@@ -90,8 +98,6 @@ class Reader:
             if address in self._seen:
                 continue
             self._seen.add(address)
-            if len(self._seen) > MAX_OBJECTS:
-                fail("there are more objects than in any real model", f"{MAX_OBJECTS}")
             queue += self._object(address, root=address == root)
         return self.found
 
@@ -163,10 +169,8 @@ class Reader:
         children, queue = [], [address]
         while queue:
             place = queue.pop()
-            self._nodes += 1
-            if self._nodes > MAX_NODES:
-                fail("the tree of a group does not end", f"at {address}")
             head = self.read(place, 8)
+            self.spend(1 + number(head[6:8]))
             if head[:4] == b"SNOD":
                 children += self._symbols(place, number(head[6:8]))
             elif head[:5] == b"TREE\0":
@@ -233,11 +237,13 @@ class Reader:
     def _add(
         self, message: Message, messages: list[Message], blocks: list[tuple[int, int]]
     ) -> None:
-        self._messages += 1
-        if self._messages > MAX_MESSAGES:
-            fail("there are more header messages than in any real model", f"{MAX_MESSAGES}")
+        self.spend()
         if message.kind == CONTINUATION:
-            blocks.append((number(message.data[:8]), number(message.data[8:16])))
+            place = number(message.data[:8])
+            if place in self._blocks:
+                fail("a header goes on in itself, or in another's", f"at {place}")
+            self._blocks.add(place)
+            blocks.append((place, number(message.data[8:16])))
         else:
             messages.append(message)
 

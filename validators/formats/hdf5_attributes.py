@@ -9,6 +9,7 @@ from math import prod
 
 from validators.formats.hdf5 import (
     ATTRIBUTE_INFO,
+    MAX_TEXT_BYTES,
     UNDEFINED,
     Message,
     Reader,
@@ -18,7 +19,6 @@ from validators.formats.hdf5 import (
 from validators.formats.problem import Problem
 from validators.formats.source import Source, shown
 
-MAX_TEXT_BYTES = 64 << 20
 MAX_ELEMENTS = 100_000
 _SHARED = 3  # flags of an attribute whose type or space is kept elsewhere
 _STRING_CLASS, _VARIABLE_CLASS = 3, 9
@@ -109,7 +109,9 @@ def _heap_object(reader: Reader, row: bytes) -> bytes:
     size, position = number(head[8:16]), 16
     if head[:4] != b"GCOL" or size > MAX_TEXT_BYTES:
         fail("the heap of an attribute is broken", f"{shown(head[:4])} at {address}")
+    reader.spend(text_bytes=length)
     while position + 16 <= size:
+        reader.spend()
         entry = reader.read(address + position, 16)
         found, held = number(entry[:2]), number(entry[8:16])
         if found == index or not found:

@@ -17,6 +17,7 @@ MAX_HEADER_BYTES = 1 << 20
 MAX_ITEM_BYTES = 1 << 32
 MAX_DIMENSIONS = 64
 _LENGTH_BYTES = {1: 2, 2: 4, 3: 4}
+_LONG = re.compile(r"(?<=\d)L(?=[,)\s])")  # how Python 2 wrote large integers
 _KEYS = {"descr", "fortran_order", "shape"}
 _PLAIN = re.compile(r"[<>|=]?(?P<kind>[?bBiufcmMSaUV])(?P<size>\d{0,10})(?:\[[^\]]{1,20}\])?")
 _DEFAULT_WIDTHS = {"?": 1, "b": 1, "B": 1}
@@ -66,7 +67,7 @@ def read(source: Source) -> Header:
 
 def _literal(text: str) -> Any:
     try:
-        return ast.literal_eval(text.strip(" \t\n\0"))
+        return ast.literal_eval(_LONG.sub("", text.strip(" \t\n\0")))
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError) as error:
         trigger = f"{type(error).__name__}: {shown(text)}"
         _fail("npy-header", "the header of the array is more than plain literals", trigger)

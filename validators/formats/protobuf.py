@@ -15,7 +15,7 @@ from validators.formats.source import Source
 WINDOW_BYTES = 16 << 10
 LONGEST_TEXT = 4 << 10  # bytes of a name that is looked at
 MAX_TEXT_BYTES = 64 << 20  # of all names together
-MAX_FIELDS = 6_000_000  # steps over one file; the largest real graphs take about a million
+MAX_FIELDS = 2_000_000  # steps over one file; the largest real graphs take about a million
 MAX_DEPTH = 64
 _VARINT_BYTES = 10
 _VARINT, _FIXED64, _LENGTH, _GROUP, _GROUP_END, _FIXED32 = range(6)
@@ -99,8 +99,10 @@ class Wire:
         return Field(number, value, start, position), position
 
     def _varint(self, position: int, end: int) -> tuple[int, int]:
-        value = 0
         index = position - self._at
+        if 0 <= index < len(self._window) and self._window[index] < 0x80 and position < end:  # noqa: PLR2004 - the continuation bit
+            return self._window[index], position + 1  # nearly all of them
+        value = 0
         if index < 0 or index + _VARINT_BYTES > len(self._window):
             self._window = self.source.read(position, WINDOW_BYTES)
             self._at, index = position, 0

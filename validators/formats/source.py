@@ -15,6 +15,7 @@ from validators.containers.sources import length
 from validators.formats.problem import FormatError, Problem
 
 SHOWN_CHARACTERS = 160
+MEMORY_BYTES = 256 << 20  # of a check's process; the readers keep far below whatever they read
 MAX_FINDINGS = 20  # a file and check; the first ones say enough
 
 
@@ -67,7 +68,7 @@ def judged_by(check: str, judge: Judge) -> Callable[[Model], Iterator[Finding]]:
 
     def run(model: Model) -> Iterator[Finding]:
         for source in _sources(model):
-            for problem in islice(_careful(judge, source, model), MAX_FINDINGS):
+            for problem in islice(problems_of(judge, source, model), MAX_FINDINGS):
                 yield problem.at(source.name, check)
 
     return run
@@ -83,7 +84,8 @@ def _sources(model: Model) -> Iterator[Source]:
                 yield Source(member.path, member.source, kinds, member.container)
 
 
-def _careful(judge: Judge, source: Source, model: Model) -> Iterator[Problem]:
+def problems_of(judge: Judge, source: Source, model: Model) -> Iterator[Problem]:
+    """Yield what a check says about one source; what makes it give up is a problem, too."""
     try:
         yield from judge(source, model)
     except FormatError as error:

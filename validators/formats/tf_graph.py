@@ -60,9 +60,11 @@ class Graph:
 
 def identify(source: Source) -> str:
     """Say which message the content is: ``saved``, ``meta``, ``graph``, ``keras`` or nothing."""
+    wire = Wire(source)  # one for all attempts, so that their steps are counted together
     for kind in (*ROOTS, _KERAS_METADATA):
+        graph = Graph()
         try:
-            graph = read(source, kind)
+            _Walk(wire, graph).message(kind, 0, source.size, 0)
         except FormatError:
             continue
         if graph.metadata or any(map(_OPERATOR.fullmatch, graph.operators)):

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from validators.containers import is_text
-from validators.pickle.values import Global, Pickle
+from validators.pickle.values import Global, Pickle, Use
 from validators.pickle.verdicts import danger
+from validators.pickle.window import ENDED
 
 
 def is_pickle(found: Sequence[Pickle]) -> bool:
@@ -21,7 +22,8 @@ def matters(pickle: Pickle, head: bytes, *, later: bool) -> bool:
 
     A text can begin with a line ``config`` and a second line, which is the opcode GLOBAL for a
     module ``onfig``; an unpickler that reads it ends at the next word, having called nothing. So
-    where a walk breaks off in plain text, only calls count.
+    where a walk breaks off in plain text, only calls count. Numbers, too, can begin with an opcode:
+    where a walk breaks off in them, only what has a proper name or is called counts.
 
     Args:
         pickle: that was walked.
@@ -30,17 +32,21 @@ def matters(pickle: Pickle, head: bytes, *, later: bool) -> bool:
     """
     if not pickle.uses and not pickle.notes:
         return False
-    if later or pickle.complete or pickle.declared or _hides(pickle):
+    if pickle.complete or pickle.declared or _hides(pickle):
         return True
-    if is_text(head):
-        return any(use.called and (_like_a_name(f) or danger(f)) for f, use in pickle.uses.items())
-    return any(_like_a_name(found) for found in pickle.uses)
+    plausible = {found: use for found, use in pickle.uses.items() if _plausible(found, use)}
+    if is_text(head) and not later:
+        whole = pickle.stopped == ENDED  # nothing but opcodes in it
+        return any(use.called or (whole and danger(found)) for found, use in plausible.items())
+    return bool(plausible)
 
 
 def _hides(pickle: Pickle) -> bool:
     return any(rule == "straddling-frame" for rule, _, _ in pickle.notes)
 
 
-def _like_a_name(found: Global) -> bool:
-    parts = f"{found.module}.{found.name}".split(".")
-    return "<" in found.name or all(part.isidentifier() for part in parts)
+def _plausible(found: Global, use: Use) -> bool:
+    """Whether numbers or prose can hardly have made this: it has a name, or it is called."""
+    if "<" in found.name:
+        return use.called
+    return all(part.isidentifier() for part in f"{found.module}.{found.name}".split("."))

@@ -6,6 +6,7 @@ stricter than either would stop before a payload that one of them reaches.
 
 import codecs
 import re
+from functools import lru_cache
 
 from validators.pickle.window import Ended
 
@@ -14,6 +15,7 @@ _MEMO_KEY = re.compile(rb"\s*\+?[0-9][0-9_]*\s*")
 _LONGEST_KEY = 20  # digits; no unpickler can keep more entries than fit 64 bits
 
 
+@lru_cache(maxsize=4096)
 def integer(text: bytes | None) -> int | None:
     r"""Read INT's or LONG's argument; None where the value does not matter.
 

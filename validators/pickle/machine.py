@@ -11,9 +11,10 @@ from itertools import repeat
 
 from validators.pickle import opcodes as op
 from validators.pickle.values import DATA, OPAQUE, TUPLE, Global, Pickle, Use, Value, Wrapper
-from validators.pickle.window import LONGEST_NAME, Ended, Window
+from validators.pickle.window import ENDED, LONGEST_NAME, Ended, Window
 
 MAX_OPCODES = 12_000_000  # a walk; keeps it under ten seconds and 256 MB
+MAX_RARE = 3_000_000  # of the opcodes among them that take longer
 MAX_STRINGS = 400_000  # kept in the memo; later ones are forgotten, and naming them is reported
 MAX_MARKS = 200_000  # open at once
 MAX_FAR = 200_000  # memo entries out of order
@@ -45,6 +46,7 @@ class Machine:
         self.pickle = Pickle(start)
         self.fuel = fuel
         self.rare = op.RARE
+        self.rare_left = min(fuel, MAX_RARE)
 
     def run(self) -> Pickle:
         """Walk to STOP, or to where every unpickler would fail."""
@@ -82,7 +84,7 @@ class Machine:
                     window.load(self.pos)
                     base, data, pos = window.base, window.data, 0
                     if not window.end:
-                        raise Ended("the data ends")
+                        raise Ended(ENDED)
                 safe = self._safe()
             code = data[pos]
             size = push[code]
@@ -100,7 +102,7 @@ class Machine:
                 pos += 1
             elif code == op.BINPUT:
                 index = data[pos + 1]
-                if index == len(memo) and not far:
+                if index == len(memo) and not far and self.strings <= MAX_STRINGS:
                     memo.append(stack[-1])
                 else:
                     self.put(index, stack[-1])
@@ -120,6 +122,13 @@ class Machine:
             elif code == op.BINGET:
                 self.get(data[pos + 1])
                 pos += 2
+            elif code == op.LONG_BINPUT:
+                index = int.from_bytes(data[pos + 1 : pos + 5], "little")
+                if index == len(memo) and not far and self.strings <= MAX_STRINGS:
+                    memo.append(stack[-1])
+                else:
+                    self.put(index, stack[-1])
+                pos += 5
             elif code == op.POP:
                 if marks and marks[-1] == len(stack):
                     marks.pop()
@@ -138,6 +147,9 @@ class Machine:
                     self.give_up("too-deep", f"more than {MAX_MARKS:,} marks at once")
             else:
                 self.pos = self.opcode = base + pos
+                self.rare_left -= 1
+                if self.rare_left < 0:
+                    self.give_up("too-many-opcodes", f"more than {MAX_RARE:,} costly opcodes")
                 handler = rare[code]
                 if handler is None:
                     raise Ended(f"0x{code:02x} is no opcode")

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 HIGHEST_PROTOCOL = 5
 MAX_EXTENSION = 0x7FFFFFFF
-MEMOIZE, BINPUT, BINGET, POP, MARK = 0x94, ord("q"), ord("h"), ord("0"), ord("(")
+MEMOIZE, BINPUT, LONG_BINPUT, BINGET = 0x94, ord("q"), ord("r"), ord("h")
+POP, MARK = ord("0"), ord("(")
 SHORT_BINUNICODE, BINUNICODE = 0x8C, ord("X")
 SHORT_TUPLES = b"\x85\x86\x87"
+_NOT_CALLABLE = (bytes, int, tuple, dict, Dtype, Wrapper)
 _MOST_KEPT = 64  # items of a tuple or dict that deep walks keep
 
 # Opcodes that push a value that is neither name nor callable: their whole length in bytes.
@@ -35,7 +37,7 @@ ARRAY_WRAPPERS = {
 }
 _DTYPE = Global("numpy", "dtype")
 
-FAST = frozenset({MEMOIZE, BINPUT, BINGET, POP, MARK, SHORT_BINUNICODE, BINUNICODE})
+FAST = frozenset({MEMOIZE, BINPUT, LONG_BINPUT, BINGET, POP, MARK, SHORT_BINUNICODE, BINUNICODE})
 
 Handler = Callable[["Machine"], None]
 RARE: list[Handler | None] = [None] * 256
@@ -200,11 +202,6 @@ def _put(m: Machine) -> None:
     m.put(literals.memo_key(_line(m)), m.stack[-1])
 
 
-@_opcode("r")
-def _long_binput(m: Machine) -> None:
-    m.put(int.from_bytes(_step(m, 4), "little"), m.stack[-1])
-
-
 @_opcode("g")
 def _get(m: Machine) -> None:
     m.get(literals.memo_key(_line(m)))
@@ -350,7 +347,7 @@ def _persistent(m: Machine) -> None:
 
 def _call(m: Machine, function: Value, arguments: Value) -> None:
     """Note a call, and push what it gives."""
-    if function in (DATA, TUPLE) or isinstance(function, bytes | int | tuple | dict | Dtype):
+    if function in (DATA, TUPLE) or isinstance(function, _NOT_CALLABLE):
         raise Ended("calls what cannot be called")
     m.pickle.called = True
     if isinstance(function, Global):

@@ -5,6 +5,7 @@ from typing import Protocol
 WINDOW_BYTES = 256 << 10
 LONGEST_NAME = 64 << 10  # bytes of a text argument that are kept; the rest is skipped
 LOOKAHEAD = 16  # bytes; more than an opcode and its fixed part need
+ENDED = "the data ends"  # why a walk stops where nothing follows
 _FIND_BYTES = 1 << 20
 
 

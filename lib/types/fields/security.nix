@@ -39,9 +39,13 @@ field "What may be inside a model." { } (record {
     field "Whether a finding refuses the model; false makes refusals warnings of the report."
       { default = true; }
       bool;
-  allowGlobals = field "Exact names of globals that pickles of this model may use." {
+  allowGlobals = field "Exact names of globals that pickles and Keras models may use." {
     default = [ ];
     example = "[ \"mylib.Thing\" ]";
+  } (listOf text);
+  allowOperators = field "Operators that ONNX and TensorFlow graphs may use besides." {
+    default = [ ];
+    example = "[ \"my.domain::MyOperator\" ]";
   } (listOf text);
   ignoreFiles = field "Globs of files that are left out of the model." {
     default = [ ];

@@ -122,7 +122,7 @@ def torch_files() -> Iterator[Item]:
     for optimizer in ("SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "NAdam"):
         values[f"optim-{optimizer}"] = _trained(getattr(torch.optim, optimizer))
     for name, value in values.items():
-        # NB: torch's legacy format hands the classes of whole modules through its persistent ids, where
+        # NB: the legacy format hands the classes of whole modules through persistent ids, where
         # nobody can tell what becomes of them; those files are refused.
         for new in (True,) if isinstance(value, nn.Module) else (True, False):
             yield (

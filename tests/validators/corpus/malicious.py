@@ -27,7 +27,7 @@ class Sample:
 
     title: str
     data: bytes
-    file: str = "model.bin"
+    file: str = "model.pkl"
 
 
 # The usual ones, and many that block lists forget.

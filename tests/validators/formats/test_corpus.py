@@ -1,10 +1,12 @@
 """The whole corpus through all format checks: none spoils the honest file of another."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.validators.formats.corpus import (
+    archive_files,
     code_files,
     gguf_files,
     keras_files,
@@ -19,6 +21,7 @@ from validators import registry
 from validators.checks.gguf import CHECK as GGUF
 
 MODULES = (
+    archive_files,
     code_files,
     gguf_files,
     keras_files,
@@ -29,9 +32,10 @@ MODULES = (
     tensorflow_files,
 )
 CHECKS = (
-    "gguf", "keras", "notebooks", "numpy_files", "onnx", "repository_code", "safetensors",
-    "savedmodel", "templates", "torch_code",
+    "archives", "gguf", "keras", "notebooks", "numpy_files", "onnx", "repository_code",
+    "safetensors", "savedmodel", "templates", "torch_code",
 )  # fmt: skip
+DOCS = Path(__file__).parents[3] / "docs/validation.md"
 BENIGN = [case for module in MODULES for case in module.benign()]
 
 
@@ -47,6 +51,12 @@ def test_the_corpus_is_as_large_as_promised() -> None:
     malicious = [case for module in MODULES for case in module.malicious()]
     assert len({case.id for case in malicious}) == len(malicious) >= 100
     assert len({case.id for case in BENIGN}) == len(BENIGN) >= 100
+
+
+def test_every_rule_is_documented() -> None:
+    documented = set(re.findall(r"`([a-z0-9-]+)`", DOCS.read_text()))
+    rules = {case.rule for module in MODULES for case in module.malicious()}
+    assert rules - documented == set()
 
 
 def test_findings_tell_what_why_and_what_to_do(tmp_path: Path) -> None:

@@ -208,6 +208,12 @@ CONFIGS = {
 }
 
 
+def _vocabulary() -> bytes:
+    """Write a vocabulary that is too large to parse and holds every word of interest."""
+    words = {f"auto_map template _target_ {index}": index for index in range(600_000)}
+    return dump({"model": {"vocab": words, "merges": [["a", "b"]] * 500_000}})
+
+
 def benign() -> list[Case]:
     """Give repositories without code."""
     nemo = b"target: nemo.collections.asr.models.EncDecCTCModel\nencoder:\n  _target_: "
@@ -217,6 +223,7 @@ def benign() -> list[Case]:
     return [
         *(Case(f"code/{name}", {name: dump(value)}) for name, value in CONFIGS.items()),
         Case("code/nemo", {"m.nemo": tarred(("model_config.yaml", nemo))}),
+        Case("code/vocabulary", {"tokenizer.json": _vocabulary()}),
         Case("code/yaml", {"config.yaml": yaml, "hparams.yml": b"a: !!float 1\n"}),
         Case("code/mlflow", {"MLmodel": mlflow}),
         Case("code/card", {"README.md": b"---\nlicense: mit\n---\n```python\nimport os\n```\n"}),

@@ -271,6 +271,8 @@ def hdf5_lies() -> dict[str, tuple[str, bytes]]:
     """Give hostile HDF5 files with the rules that name them."""
     plain = hdf5(EVIL)
     place = plain.index(b"GCOL")
+    root = int.from_bytes(plain[64:72], "little") + 16
+    again = b"\x10\0\x10\0\0\0\0\0" + root.to_bytes(8, "little") + (24).to_bytes(8, "little")
     return {
         "text": ("keras-lambda", plain),
         "bytes": ("keras-lambda", hdf5(EVIL.encode())),
@@ -308,6 +310,8 @@ def hdf5_lies() -> dict[str, tuple[str, bytes]]:
         "version-9": ("hdf5-unreadable", plain[:8] + b"\x09" + plain[9:]),
         "sizes-4": ("hdf5-unreadable", plain[:13] + b"\x04\x04" + plain[15:]),
         "root-outside": ("hdf5-unreadable", plain[:64] + b"\xff" * 8 + plain[72:]),
+        # found by fuzzing: a header that goes on in itself
+        "circle": ("hdf5-unreadable", plain[:root] + again + plain[root + len(again) :]),
         "no-heap": ("hdf5-unreadable", plain[:place] + b"XXXX" + plain[place + 4 :]),
         "not-hdf5": ("not-hdf5", b"\x80\x04N."),
         "empty": ("not-hdf5", b""),

@@ -121,7 +121,8 @@ def benign() -> list[Case]:
         "unicode-field": np.zeros(3, [("\u00e4\u4e2d", "<f4")]),
         "void": np.zeros(3, "V7"),
     }
-    cases = []
+    old = assemble(header(shape="(2L,)"), BODY)
+    cases = [Case("numpy/python-2", {"a.npy": old})]
     for name, value in arrays.items():
         buffer = io.BytesIO()
         np.save(buffer, value)

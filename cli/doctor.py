@@ -1,0 +1,45 @@
+"""`doctor`: what on this machine will not work, and how to mend it."""
+
+import argparse
+from dataclasses import asdict
+
+from cli.check import Finding, check_access, check_environment, check_nix, check_python, check_space
+from cli.console import Console
+from cli.download import new_context
+from cli.fetch import cache_folder
+from cli.parser import Parser
+from common.secrets import mask
+
+SIGNS = {"ok": "ok   ", "note": "note ", "warning": "warn ", "problem": "FAIL "}
+
+
+def add(verbs: Parser) -> None:
+    """Add the verb."""
+    verb = verbs.add_verb(
+        "doctor",
+        "say what on this machine will not work, and the mend",
+        description="Look at Nix, its daemon and sandbox, disks, credentials, the hub and the "
+        "environment. Exit status 1 when something is broken; warnings alone are 0.",
+    )
+    verb.add_argument("--offline", action="store_true", help="ask nothing of the network")
+    verb.add_argument("--json", action="store_true", help="print JSON")
+    verb.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Run the verb."""
+    context = new_context(console)
+    findings = [*check_nix(), *check_python(), *check_environment(context.environ)]
+    findings += check_space(cache_folder())
+    findings += check_access(context, online=not arguments.offline)
+    if arguments.json:
+        console.answer_json({"findings": [asdict(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            console.answer(_line(finding))
+    return 1 if any(finding.level == "problem" for finding in findings) else 0
+
+
+def _line(finding: Finding) -> str:
+    mend = f"\n       try: {finding.mend}" if finding.mend else ""
+    return mask(f"{SIGNS[finding.level]} {finding.subject}: {finding.says}{mend}")

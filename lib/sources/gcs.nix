@@ -1,0 +1,59 @@
+# Google Cloud Storage: the objects below a prefix.
+let
+  types = import ../types;
+  objects = import ../internal/objects.nix;
+  inherit (types)
+    bool
+    listOf
+    matching
+    required
+    string
+    text
+    ;
+in
+{
+  schemes = [ "gs" ];
+  example = "gs://BUCKET/PREFIX";
+
+  fields = {
+    # Bucket.
+    bucket = required (matching "the name of a bucket" "\"my-models\"" "[A-Za-z0-9][A-Za-z0-9._-]{1,221}");
+    # What the names of the model's objects begin with; the rest of a name is the file's path.
+    prefix = string;
+    # Another address; by default STORAGE_EMULATOR_HOST, then Google's.
+    endpoint = matching "an http or https address" "\"https://storage.googleapis.com\"" "https?://[^/@]+.*";
+    # Send no credentials, even where there are some.
+    anonymous = bool;
+    # Project that pays for the requests, as some buckets want.
+    userProject = text;
+    # Globs of the files to take; all by default.
+    files = listOf text;
+    # Globs of the files to leave out.
+    exclude = listOf text;
+  };
+
+  parse = objects.parseBucket;
+
+  reference =
+    {
+      bucket,
+      prefix ? "",
+      ...
+    }:
+    "gs://${bucket}/${prefix}";
+
+  name = attrs: objects.lastName attrs.bucket attrs;
+
+  # A prefix has none: its objects are pinned one by one.
+  revision = _: "";
+
+  pinned = _: null;
+
+  environment = [
+    "CLOUDSDK_AUTH_ACCESS_TOKEN"
+    "GCE_METADATA_HOST"
+    "GOOGLE_APPLICATION_CREDENTIALS"
+    "NO_GCE_CHECK"
+    "STORAGE_EMULATOR_HOST"
+  ];
+}
