@@ -12,8 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import os
-
 import requests
 from requests.auth import AuthBase
 from requests.utils import get_netrc_auth

@@ -90,7 +90,7 @@ class Nix:
 
     def words(self, *command: str) -> tuple[str, ...]:
         """Give the words of a command whose last one is an expression that may say `lib`."""
-        return (*command[:-1], "-E", _with_lib(command[-1]))
+        return (*command[:-1], "-E", with_lib(command[-1]))
 
     def _nix_build(self, expression: str, *options: str) -> tuple[str, ...]:
         return ("nix-build", "--no-out-link", *options, "-E", with_lib(expression))

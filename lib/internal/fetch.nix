@@ -56,7 +56,7 @@ let
   # its base name, or by where its decrypted form is: the encrypted one must not enter the store.
   placesOf =
     kind:
-    if auth.${kind} ? secretFile then
+    if auth ? ${kind}.secretFile then
       { ${kind}.secretFile = outside auth.${kind}.secretFile; }
     else
       { };
@@ -69,7 +69,7 @@ let
       "HF_HOME"
       "HF_TOKEN_PATH"
     ]
-    ++ optionals (auth.sops ? secretFile || auth.agenix ? secretFile) [ "XDG_RUNTIME_DIR" ]
+    ++ optionals (auth ? sops.secretFile || auth ? agenix.secretFile) [ "XDG_RUNTIME_DIR" ]
     ++ optionals (auth ? awsProfile) [
       "AWS_CONFIG_FILE"
       "AWS_SHARED_CREDENTIALS_FILE"

@@ -12,7 +12,7 @@ from common.reference import Source, parse_reference
 from fetchers import local
 from fetchers.context import Context
 from tests.fetchers.conftest import Command, content
-from tests.nix import Nix, _with_lib
+from tests.nix import Nix, with_lib
 from tests.servers import sample
 
 
