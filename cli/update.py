@@ -16,6 +16,9 @@ from cli.source import pinned
 from common.errors import ModelError, NotFoundError
 from fetchers.base import Snapshot, load
 
+# Where a revision stands for its content; a version of an MLflow registry can be written over.
+_CONTENT_ADDRESSED = ("huggingface", "git-lfs", "ollama")
+
 
 def add(lock: Parser) -> None:
     """Add both verbs."""
@@ -73,7 +76,8 @@ def _each(arguments: argparse.Namespace, console: Console, then: Callable[[Chang
 def _refresh(entry: Entry, console: Console) -> Entry:
     snapshot = prefer_safetensors(look_up(entry.source, console), console)
     paths = {file.path for file in snapshot.files}
-    if entry.revision and snapshot.revision == entry.revision and paths == set(entry.files):
+    same = snapshot.revision == entry.revision and paths == set(entry.files)
+    if same and entry.source.type in _CONTENT_ADDRESSED:
         return entry
     return pin(snapshot, console, _unchanged(entry, snapshot, console))
 
