@@ -208,6 +208,28 @@ def test_an_object_replaced_after_locking_is_told_by_file_and_hashes(
     assert "model.safetensors" in diff.stdout
 
 
+def test_lock_update_downloads_only_what_was_replaced(
+    server: Moto, proxy: Proxy, tmp_path: Path
+) -> None:
+    server.bucket("updated", PREFIXED)
+    given = environ(server, proxy.url)
+    path = lock(tmp_path, "s3://updated/org/tiny", **given)
+    before = files_of(path)
+    key = "org/tiny/tokenizer/deep/er/tokenizer.json"
+    server.client().put_object(Bucket="updated", Key=key, Body=b"{ }")
+    proxy.reset()
+    done = command("lock", "update", "--lock-file", path, **given)
+    assert done.returncode == 0, done.stderr
+    assert "tokenizer.json" in done.stdout
+    assert proxy.gets("tokenizer.json")
+    assert not proxy.gets("model.safetensors")
+    changed = {name for name, file in files_of(path).items() if file != before[name]}
+    assert changed == {"tokenizer/deep/er/tokenizer.json"}
+    proxy.reset()
+    command("lock", "update", "--lock-file", path, **given)
+    assert not proxy.gets("/org/")  # a listing, and nothing else
+
+
 def test_an_object_replaced_between_listing_and_download_is_noticed(
     server: Moto, tmp_path: Path
 ) -> None:
