@@ -54,10 +54,43 @@
         };
       });
 
-      checks = forEach (system: {
-        # The command starts with what it is built from, and finds all its modules.
-        inherit (libraries.${system}) commandCheck;
-      });
+      nixosModules.default.imports = [ ./modules/nixos.nix ];
+      homeManagerModules.default.imports = [ ./modules/home-manager.nix ];
+      flakeModules.default.imports = [ ./modules/flake-parts.nix ];
+
+      templates = rec {
+        project = {
+          path = "${self}/templates/project";
+          description = "A program with a locked model";
+        };
+        nixos = {
+          path = "${self}/templates/nixos";
+          description = "A NixOS machine with models and a service that loads one";
+        };
+        shell = {
+          path = "${self}/templates/shell";
+          description = "A development shell with models, for direnv too";
+        };
+        default = project;
+      };
+
+      checks = forEach (
+        system:
+        let
+          pkgs = nixpkgs.legacyPackages.${system};
+        in
+        {
+          # The command starts with what it is built from, and finds all its modules.
+          inherit (libraries.${system}) commandCheck;
+        }
+        // (
+          # A whole machine, without a network; only where virtual machines of NixOS can run.
+          if pkgs ? testers && builtins.match ".*-linux" system != null then
+            { nixos = pkgs.testers.runNixOSTest (import ./tests/vm/nixos.nix self.nixosModules.default); }
+          else
+            { }
+        )
+      );
 
       formatter = forEach (system: nixpkgs.legacyPackages.${system}.nixfmt-tree);
     };

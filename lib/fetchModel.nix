@@ -27,6 +27,7 @@
 { toolchain, lib, ... }:
 let
   inherit (builtins)
+    attrNames
     attrValues
     foldl'
     mapAttrs
@@ -116,6 +117,7 @@ let
             inherit name variables entry;
             inherit (lib) command;
             model = eager;
+            paths = attrNames (integrity.files or { });
             lock = if integrity.mode == "lock" then integrity.entry else null;
           }
         else

@@ -18,7 +18,7 @@ let
     type:
     if !(type ? fields) then
       leaf type
-    else if type ? default then
+    else if type.mayBeEmpty then
       submodule type.fields
     else
       types.nullOr (submodule type.fields);
@@ -38,7 +38,7 @@ let
         inherit (field) description;
         type = typeOf field;
         # What is not given is null, and left out of the call.
-        default = field.default or null;
+        default = if field.mayBeEmpty or true then field.default or null else null;
       }
       // (if field ? fields then { } else { example = literalExpression field.example; })
       // (if field ? default then { } else { defaultText = literalExpression "null"; })

@@ -8,6 +8,7 @@ rec {
     MemoryDenyWriteExecute = true;
     NoNewPrivileges = true;
     PrivateDevices = true;
+    PrivateMounts = true;
     PrivateTmp = true;
     ProcSubset = "pid";
     ProtectClock = true;
@@ -24,6 +25,8 @@ rec {
     RestrictRealtime = true;
     RestrictSUIDSGID = true;
     SystemCallArchitectures = "native";
+    # Refused and not killed: Nix asks for a larger stack, and does without.
+    SystemCallErrorNumber = "EPERM";
     UMask = "0022";
   };
 

@@ -5,6 +5,8 @@ toolchain:
   name,
   # The model itself; only its paths are used.
   model,
+  # Paths of its files, as far as they are known.
+  paths,
   # Its entry of a lock, or null where it is pinned by other means.
   lock,
   # What `internal/hubEntry.nix` says of it.
@@ -34,7 +36,7 @@ let
   recipe = unsafeDiscardOutputDependency model.drvPath;
 
   # The model's entries at the top; all that is below comes with them.
-  own = if lock == null then [ ] else map (path: head (filter isString (split "/" path))) (attrNames lock.files);
+  own = map (path: head (filter isString (split "/" path))) paths;
   cached = if entry == null then [ ] else [ "hub" "blobs" "refs" "snapshots" ];
   links = filter (name: name != "bin" && name != "nix-support") (
     unique (own ++ cached ++ [ ".nix-ai-model-meta.json" ])

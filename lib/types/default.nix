@@ -133,8 +133,10 @@ rec {
         ++ map (name: errors.missing (errors.at path name) fields.${name}.example) (
           filter (name: (fields.${name}.required or false) && !(value ? ${name})) (attrNames fields)
         );
-    # What an attribute of this type is when it was left out, unless a field says another default.
-    ${if any (field: field.required or false) (attrValues fields) then null else "default"} = { };
+    # What an attribute of this type is for those who read arguments when it was left out.
+    default = { };
+    # Whether it may be written without anything in it.
+    mayBeEmpty = !(any (field: field.required or false) (attrValues fields));
     fill =
       value:
       value

@@ -20,12 +20,12 @@ let
     imports = [ ../../modules/flake-parts.nix ];
     perSystem = {
       imports = [ config ];
-      _module.args.pkgs = throw "these tests bring their own library";
+      _module.args.pkgs = lib.mkDefault (throw "these tests bring their own library");
       ai-models = { inherit library; };
     };
   };
 in
 {
-  inherit (flake.config.flake) packages;
+  inherit (flake.config.flake) devShells packages;
   inherit (flake.config.allSystems.x86_64-linux) ai-models;
 }

@@ -251,7 +251,7 @@ def test_the_lock_file_declares_its_models(nix: Nix, tmp_path: Path) -> None:
     assert [link["model"] for link in manifest(nix, evaluated)["links"]] == ["a"]
     same = nix.eval(
         f"""[ ({evaluated}).services.ai-models.models.a.package.drvPath
-          ((lib.fromLock {lock(tmp_path)}).a {{ security.policy = "scanned"; }}).drvPath ]"""
+          ((lib.fromLock {lock(tmp_path)}).a.override {{ security.policy = "scanned"; }}).drvPath ]"""
     )
     assert same[0] == same[1]
 
