@@ -22,7 +22,7 @@ class Retries:
         refusals: how often a transfer goes on with another token, without progress.
     """
 
-    times: int = 3
+    times: int = 5
     delay: float = 1.0
     longest: float = 60.0
     rounds: int = 0
@@ -51,7 +51,7 @@ class Context:
         shell: absolute path of the shell that runs the user's commands.
     """
 
-    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     retries: Retries = field(default_factory=Retries)
     stall: float = 60.0
     progress: Progress = field(default_factory=Silent)
