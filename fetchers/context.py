@@ -18,7 +18,7 @@ class Retries:
         times: repetitions without progress before giving up.
         delay: seconds before the first repetition; doubles each time.
         longest: seconds, the most that is waited unless the server asks for more.
-        rounds: how often all of it is done once more, after waiting the longest.
+        rounds: how often all repetitions are begun again.
         refusals: how often a transfer goes on with another token, without progress.
     """
 

@@ -114,7 +114,7 @@ in
 
   # What to do when fetching fails for good.
   onDownloadFailure = record {
-    # `clean` removes partial files, `persist` keeps them, `retry` begins again after a minute.
+    # `clean` removes partial files, `persist` keeps them, `retry` begins all repetitions again.
     action = enum [
       "clean"
       "persist"
