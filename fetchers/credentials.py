@@ -18,11 +18,11 @@ from requests.utils import get_netrc_auth
 
 from common.errors import AuthError
 from common.secrets import Secret
+from fetchers.auth import HUB_TOKEN_VARIABLES
 from fetchers.command import output_of
 from fetchers.context import Context
 from fetchers.wallet import Held, read_token
 
-HUB_TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_API_KEY")
 _BASIC = ("USERNAME", "PASSWORD")
 URL_TOKEN_VARIABLE = "NIX_AI_MODELS_URL_TOKEN"  # noqa: S105 - a name
 LONGEST_FILE = 64 << 10  # bytes; a token file is a line
