@@ -87,9 +87,7 @@ def test_once_disabled_the_links_are_removed_by_what_was_left_for_it(nix: Nix) -
     )
     remove = "/home/me/.local/state/nix-ai-models/remove"
     assert got == f"if [ -x {remove} ]; then run {remove}; fi\n"
-    script = nix.build(
-        'lib.wrapProgram { program = "/x/y"; models = [ ]; arguments = [ "a b" ]; }'
-    )
+    script = nix.build('lib.wrapProgram { program = "/x/y"; models = [ ]; arguments = [ "a b" ]; }')
     assert nix.real(f"{script}/bin/y").read_text() == "#!/bin/sh\nexec '/x/y' 'a b' \"$@\"\n"
 
 

@@ -301,8 +301,7 @@ def test_everything_wrong_is_told_at_once_by_its_option(nix: Nix, tmp_path: Path
         "`services.ai-models.lockFile` is not there",
         "services.ai-models.models.unpinned: the model is not pinned",
         "`services.ai-models.models.bad-hash.hash` must be a hash",
-        '`services.ai-models.models.policy.security.polcy` is no attribute here, got "polcy"; did you '
-        'mean "policy"?',
+        '`services.ai-models.models.policy.security.polcy` is no attribute here, got "polcy"; did you mean "policy"?',
         "`services.ai-models.models.secret.auth.token` is refused",
         '`services.ai-models.models.where.source` names no known type, got "hugginface"',
         '`services.ai-models.models.phi-2` and `services.ai-models.models.phi2` both give the name "main"',
