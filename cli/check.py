@@ -5,26 +5,21 @@ import importlib.util
 import os
 import re
 import shutil
-import stat
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from cli import nix_store
 from common.errors import ModelError
 from common.progress import show_bytes
-from common.secrets import Secret, public_url
-from fetchers.context import Context, Retries
-from fetchers.credentials import HUB_TOKEN_VARIABLES, hub_token
-from fetchers.huggingface import ENDPOINT
+from common.secrets import public_url
+from fetchers.auth import HUB_TOKEN_VARIABLES
 from fetchers.order import PERSISTENT
-from fetchers.scopes import ask_scopes
 
 OLDEST_NIX = (2, 4)
 LITTLE_SPACE = 20 << 30  # bytes; less than one model of middle size
-ANSWER_SECONDS = 10.0
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
 _TRUE = ("1", "true", "yes", "on")
 _TEST_PATH = "00000000000000000000000000000000-nix-ai-model-doctor"
@@ -156,56 +151,3 @@ def check_space(cache: Path) -> Iterator[Finding]:
             yield Finding(subject, "warning", says, "nix-ai-model gc; nix-collect-garbage")
         else:
             yield Finding(subject, "ok", says)
-
-
-def check_access(context: Context, *, online: bool) -> Iterator[Finding]:
-    """Look at the hub, and at the token and what it is allowed."""
-    told: list[str] = []
-    context = replace(context, log=told.append, retries=Retries(0), stall=ANSWER_SECONDS)
-    token = hub_token(context)
-    for text in told:
-        says, _, mend = text.removeprefix("warning: ").partition("; try: ")
-        yield Finding("token file", "warning", says, mend)
-    yield from _netrc(context)
-    endpoint = (context.variable("HF_ENDPOINT") or ENDPOINT).rstrip("/")
-    if token is None:
-        says = "none was found; public models need none"
-        yield Finding("token", "note", says, "hf auth login, or: export HF_TOKEN=…")
-    if online:
-        yield from _ask(token, endpoint, context)
-
-
-def _netrc(context: Context) -> Iterator[Finding]:
-    path = Path(context.variable("NETRC") or Path.home() / ".netrc")
-    if path.is_file() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-        yield Finding("netrc", "warning", f"{path} can be read by others", f"chmod 600 {path}")
-
-
-def _ask(token: Secret | None, endpoint: str, context: Context) -> Iterator[Finding]:
-    where = public_url(endpoint)
-    try:
-        scopes = ask_scopes(token, endpoint, context)
-    except ModelError as error:
-        status = str(error.got)
-        if "HTTP 401" not in status and "HTTP 403" not in status:
-            mend = "HF_ENDPOINT, http_proxy, NIX_SSL_CERT_FILE; or work with a mirror: --mirror URL"
-            yield Finding("hub", "problem", f"{where} does not answer: {error.got}", mend)
-            return
-        yield Finding("hub", "ok", f"{where} answers")
-        if token is not None:
-            says = f"the one of {token.origin} is not valid (expired or revoked)"
-            mend = "a new one from https://huggingface.co/settings/tokens: hf auth login"
-            yield Finding("token", "problem", says, mend)
-        return
-    yield Finding("hub", "ok", f"{where} answers")
-    if token is None:
-        return
-    says = f"the one of {token.origin} is {scopes.user}'s, role {scopes.role}"
-    if not scopes.reads:
-        mend = "allow it to read the gated repositories you can access"
-        yield Finding("token", "warning", f"{says}; it cannot read gated repositories", mend)
-    elif scopes.more:
-        mend = "a token of role read is enough"
-        yield Finding("token", "warning", f"{says}: it may {', '.join(scopes.more)}", mend)
-    else:
-        yield Finding("token", "ok", says)

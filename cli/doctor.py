@@ -3,12 +3,13 @@
 import argparse
 from dataclasses import asdict
 
-from cli.check import Finding, check_access, check_environment, check_nix, check_python, check_space
+from cli.check import Finding, check_environment, check_nix, check_python, check_space
 from cli.console import Console
 from cli.download import new_context
 from cli.fetch import cache_folder
 from cli.parser import Parser
 from common.secrets import mask
+from fetchers.context import Context
 
 SIGNS = {"ok": "ok   ", "note": "note ", "warning": "warn ", "problem": "FAIL "}
 
@@ -31,13 +32,22 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     context = new_context(console)
     findings = [*check_nix(), *check_python(), *check_environment(context.environ)]
     findings += check_space(cache_folder())
-    findings += check_access(context, online=not arguments.offline)
+    findings += _access(context, online=not arguments.offline)
     if arguments.json:
         console.answer_json({"findings": [asdict(finding) for finding in findings]})
     else:
         for finding in findings:
             console.answer(_line(finding))
     return 1 if any(finding.level == "problem" for finding in findings) else 0
+
+
+def _access(context: Context, *, online: bool) -> list[Finding]:
+    try:
+        # Imported here: what it needs may be the very thing that is missing.
+        from cli.check_access import check_access  # noqa: PLC0415
+    except ModuleNotFoundError:
+        return []  # told by `check_python`
+    return list(check_access(context, online=online))
 
 
 def _line(finding: Finding) -> str:

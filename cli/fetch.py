@@ -25,7 +25,7 @@ from fetchers.auth import Auth, Refresh
 from fetchers.context import Context, Retries
 
 JOBS = 8
-RETRIES = 5
+RETRIES = Retries.times
 
 
 def add(verbs: Parser) -> None:

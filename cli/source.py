@@ -10,15 +10,14 @@ from urllib.parse import urlsplit
 from cli.locked import to_name
 from cli.parser import Parser
 from common.errors import UsageError
-from common.reference import PARSE, Source, parse_reference
+from common.reference import PARSE, SHOW, Source, parse_reference
 from common.secrets import mask, remember
 
-_GLOBBED = ("huggingface", "local", "s3", "gcs", "azure")
 # What an option is called as an attribute, by the type of source that has it.
 _ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     "revision": {"huggingface": "revision", "git-lfs": "rev", "mlflow": "modelVersion"},
-    "include": {"git-lfs": "lfsFiles"} | dict.fromkeys(_GLOBBED, "files"),
-    "exclude": dict.fromkeys(_GLOBBED, "exclude"),
+    "include": dict.fromkeys(SHOW, "files"),
+    "exclude": dict.fromkeys(SHOW, "exclude"),
     "endpoint": dict.fromkeys(("huggingface", "s3", "gcs", "azure"), "endpoint"),
     "tracking_uri": {"mlflow": "trackingUri"},
     "region": {"s3": "region"},

@@ -8,13 +8,16 @@ from pathlib import Path
 from cli.changes import Changes
 from cli.console import Console
 from cli.download import new_context
-from cli.locked import Entry
+from cli.locked import Entry, LockedFile
 from cli.lockfile import add_lock_file, check_writable, edit, pick, read
 from cli.parser import PROGRAM, Parser
 from cli.pin import look_up, pin, prefer_safetensors
 from cli.source import pinned
 from common.errors import ModelError, NotFoundError
 from fetchers.base import Snapshot, load
+
+# Where a revision stands for its content; a version of an MLflow registry can be written over.
+_CONTENT_ADDRESSED = ("huggingface", "git-lfs", "ollama")
 
 
 def add(lock: Parser) -> None:
@@ -73,27 +76,44 @@ def _each(arguments: argparse.Namespace, console: Console, then: Callable[[Chang
 def _refresh(entry: Entry, console: Console) -> Entry:
     snapshot = prefer_safetensors(look_up(entry.source, console), console)
     paths = {file.path for file in snapshot.files}
-    if entry.revision and snapshot.revision == entry.revision and paths == set(entry.files):
+    same = snapshot.revision == entry.revision and paths == set(entry.files)
+    if same and entry.source.type in _CONTENT_ADDRESSED:
         return entry
     return pin(snapshot, console, _unchanged(entry, snapshot, console))
 
 
 def _unchanged(entry: Entry, snapshot: Snapshot, console: Console) -> Entry | None:
-    """Find the files that did not change, by their git blob ids at both revisions."""
-    hidden = {file.path: file.git_sha1 for file in snapshot.files if file.sha256 is None}
-    if not hidden or not entry.revision:
+    """Find the files that did not change, so that they need no download to be hashed again."""
+    hidden = {file.path for file in snapshot.files if file.sha256 is None}
+    same = _same_pins(entry, snapshot) or _same_blobs(entry, snapshot, console) if hidden else {}
+    if not same:
         return None
+    whole = all(path in same for path, file in entry.files.items() if not file.large)
+    return replace(entry, files=same, small=entry.small if whole else None)
+
+
+def _same_pins(entry: Entry, snapshot: Snapshot) -> dict[str, LockedFile]:
+    """Compare what names a file's content in an object store: version, generation or ETag."""
+    pins = {file.path: file.pin for file in snapshot.files}
+    return {
+        path: file for path, file in entry.files.items() if file.pin and file.pin == pins.get(path)
+    }
+
+
+def _same_blobs(entry: Entry, snapshot: Snapshot, console: Console) -> dict[str, LockedFile]:
+    """Compare git blob ids at both revisions."""
+    if not entry.revision:
+        return {}
     try:
         before = load(entry.source.type).resolve(
             pinned(entry.source, entry.revision), new_context(console)
         )
     except NotFoundError:
-        return None  # upstream rewrote its history
+        return {}  # upstream rewrote its history
     ids = {file.path: file.git_sha1 for file in before.files if file.git_sha1}
-    same = {
+    now = {file.path: file.git_sha1 for file in snapshot.files if file.sha256 is None}
+    return {
         path: file
         for path, file in entry.files.items()
-        if path in ids and ids[path] == hidden.get(path)
+        if path in ids and ids[path] == now.get(path)
     }
-    whole = all(path in same for path, file in entry.files.items() if not file.large)
-    return replace(entry, files=same, small=entry.small if whole else None)

@@ -22,20 +22,21 @@ from common.reference import Source, show_reference
 from fetchers.azure_auth import API_VERSION, REMEDY, Account, find_account
 from fetchers.base import Digests, Snapshot
 from fetchers.context import Context
-from fetchers.http import kept_session, send, url_opener
+from fetchers.http import UrlOpener, kept_session, send
 from fetchers.objects import (
     Listed,
     Moved,
+    PinnedOpener,
     choose,
     key_of,
     list_below,
-    pinned_opener,
     split_pin,
     steady,
     to_files,
 )
+from fetchers.opened import Opened
 from fetchers.retry import retrying
-from fetchers.transfer import Opened, Opener, receive
+from fetchers.transfer import receive
 
 PAGE = 1000  # blobs
 HEADS_AT_ONCE = 8
@@ -220,26 +221,32 @@ def download(
     kind, value = split_pin(file.pin)
     query = {_PIN_QUERY[kind]: value} if kind in _PIN_QUERY else {}
     match = f'"{value}"' if kind == "etag" else None
-    pinned = _opener(container, key, query, match, _explainer(origin, container.account, file.pin))
-    current = _opener(container, key, {}, None, _explainer(origin, container.account))
-    opener = pinned_opener(file, pinned, current)
-    return receive(file, target, opener, context, origin=origin)
+    explain = _explainer(origin, container.account, file.pin)
+    pinned = _BlobOpener(container, container.url(key, query), match, explain)
+    explain = _explainer(origin, container.account)
+    current = _BlobOpener(container, container.url(key, {}), None, explain)
+    return receive(file, target, PinnedOpener(file, pinned, current), context, origin=origin)
 
 
-def _opener(
-    container: _Container, key: str, query: Mapping[str, str], match: str | None, explain: Any
-) -> Opener:
-    """Open with If-Match, which Azure has instead of If-Range."""
+class _BlobOpener:
+    """Opens a blob with If-Match, which Azure has instead of If-Range; see `Ranged`."""
 
-    def open_at(offset: int, validator: str | None) -> Opened:
-        etag = match or (validator if offset else None)
-        opener = url_opener(
-            *(container.url(key, query), container.context),
-            session=kept_session(),
-            auth=container.account.auth,
+    def __init__(self, container: _Container, url: str, match: str | None, explain: Any) -> None:
+        self._container, self._url = container, url
+        self._match, self._explain = match, explain
+        self._session = kept_session()
+
+    def __call__(self, offset: int, validator: str | None) -> Opened:
+        return self._if(self._match or (validator if offset else None))(offset, None)
+
+    def between(self, start: int, end: int) -> Opened:
+        return self._if(self._match).between(start, end)
+
+    def _if(self, etag: str | None) -> UrlOpener:
+        return UrlOpener(
+            *(self._url, self._container.context),
+            session=self._session,
+            auth=self._container.account.auth,
             headers=_VERSION | ({"If-Match": etag} if etag else {}),
-            explain=explain,
+            explain=self._explain,
         )
-        return opener(offset, None)
-
-    return open_at

@@ -18,7 +18,7 @@ class Retries:
         times: repetitions without progress before giving up.
         delay: seconds before the first repetition; doubles each time.
         longest: seconds, the most that is waited unless the server asks for more.
-        rounds: how often all of it is done once more, after waiting the longest.
+        rounds: how often all repetitions are begun again.
         refusals: how often a transfer goes on with another token, without progress.
     """
 
@@ -51,7 +51,7 @@ class Context:
         shell: absolute path of the shell that runs the user's commands.
     """
 
-    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     retries: Retries = field(default_factory=Retries)
     stall: float = 60.0
     progress: Progress = field(default_factory=Silent)

@@ -13,16 +13,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import requests
-from requests.auth import AuthBase
+from requests.auth import AuthBase, HTTPBasicAuth
 from requests.utils import get_netrc_auth
 
 from common.errors import AuthError
 from common.secrets import Secret
+from fetchers.auth import HUB_TOKEN_VARIABLES
 from fetchers.command import output_of
 from fetchers.context import Context
 from fetchers.wallet import Held, read_token
 
-HUB_TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_API_KEY")
+_BASIC = ("USERNAME", "PASSWORD")
 URL_TOKEN_VARIABLE = "NIX_AI_MODELS_URL_TOKEN"  # noqa: S105 - a name
 LONGEST_FILE = 64 << 10  # bytes; a token file is a line
 _NO_HOME = ("/homeless-shelter", "/var/empty", "/nonexistent")  # what builders have for a home
@@ -40,11 +41,7 @@ def hub_token(context: Context) -> Secret | None:
 
 
 def url_token(context: Context) -> Secret | None:
-    """Find the bearer token for plain addresses; basic credentials come from netrc.
-
-    Raises:
-        AuthError: as `hub_token`.
-    """
+    """Find the bearer token for plain addresses; basic credentials come from netrc."""
     return find_token(context, (URL_TOKEN_VARIABLE,))
 
 
@@ -212,11 +209,22 @@ def git_login(url: str, context: Context, *, own: bool = True) -> tuple[str, Sec
     """
     if not url.startswith(("http://", "https://")):
         return None
-    password = context.variable("GIT_PASSWORD")
-    if own and password:
-        return context.variable("GIT_USERNAME") or "git", Secret(password, "$GIT_PASSWORD")
+    password = find_token(context, ("GIT_PASSWORD",)) if own else None
+    if password:
+        return context.variable("GIT_USERNAME") or "git", password
     found = get_netrc_auth(url)
     return (found[0], Secret(found[1], "netrc")) if found else None
+
+
+def mlflow_auth(context: Context) -> AuthBase | None:
+    """Find what an MLflow server wants: user and password, else a token, else netrc's.
+
+    Source: https://mlflow.org/docs/latest/self-hosting/security/basic-http-auth/
+    """
+    user, password = (context.variable(f"MLFLOW_TRACKING_{name}") for name in _BASIC)
+    if user and password:
+        return HTTPBasicAuth(user, Secret(password, "$MLFLOW_TRACKING_PASSWORD").reveal())
+    return bearer(find_token(context, ("MLFLOW_TRACKING_TOKEN",)))
 
 
 class Bearer(AuthBase):

@@ -20,20 +20,21 @@ from common.reference import Source, show_reference
 from fetchers.base import Digests, Snapshot
 from fetchers.context import Context
 from fetchers.google_credentials import google_auth
-from fetchers.http import kept_session, send, server_words, url_opener
+from fetchers.http import UrlOpener, kept_session, send, server_words
 from fetchers.objects import (
     Listed,
     Moved,
+    PinnedOpener,
     choose,
     key_of,
     list_below,
-    pinned_opener,
     split_pin,
     steady,
     to_files,
 )
+from fetchers.opened import Opened
 from fetchers.retry import retrying
-from fetchers.transfer import Opened, Opener, receive
+from fetchers.transfer import receive
 
 ENDPOINT = "https://storage.googleapis.com"
 PAGE = 1000  # objects, the most there are in one
@@ -125,22 +126,26 @@ def download(
     auth = google_auth(attrs, context)
     kind, generation = split_pin(file.pin)
 
-    def opener(query: Mapping[str, str], moved: str | None) -> Opener:
+    def opener(query: Mapping[str, str], moved: str | None) -> UrlOpener:
         url = f"{base}?{urlencode({'alt': 'media', **query, **_payer(attrs)})}"
         explain = _explainer(origin, signed=auth is not None, moved=moved)
-        return url_opener(url, context, session=kept_session(), auth=auth, explain=explain)
+        return UrlOpener(url, context, session=kept_session(), auth=auth, explain=explain)
 
     current = opener({}, None)
     if kind != "generation":
         return receive(file, target, current, context, origin=origin)
-    pinned = _unchanging(opener({"generation": generation}, file.pin), generation)
-    return receive(file, target, pinned_opener(file, pinned, current), context, origin=origin)
+    pinned = _Unchanging(opener({"generation": generation}, file.pin), generation)
+    return receive(file, target, PinnedOpener(file, pinned, current), context, origin=origin)
 
 
-def _unchanging(opener: Opener, name: str) -> Opener:
-    """Let a transfer of what can never change be resumed, whatever validators the server gives."""
+class _Unchanging:
+    """Lets a transfer of what can never change be resumed, whatever validators the server gives."""
 
-    def open_at(offset: int, validator: str | None) -> Opened:  # noqa: ARG001 - the opener's form
-        return replace(opener(offset, None), validator=name)
+    def __init__(self, opener: UrlOpener, name: str) -> None:
+        self._opener, self._name = opener, name
 
-    return open_at
+    def __call__(self, offset: int, validator: str | None) -> Opened:  # noqa: ARG002 - see above
+        return replace(self._opener(offset, None), validator=self._name)
+
+    def between(self, start: int, end: int) -> Opened:
+        return self._opener.between(start, end)

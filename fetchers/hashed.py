@@ -9,15 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from requests import PreparedRequest
-from requests.auth import AuthBase
-
-from common.errors import NotFoundError
 from common.files import RemoteFile
 from common.secrets import public_url
 from fetchers.context import Context
-from fetchers.http import UrlOpener
-from fetchers.opened import Opened, Opener
+from fetchers.opened import Opener, file_opener
 
 VARIABLE = "NIX_AI_MODELS_MIRRORS"  # addresses, separated by blanks
 _LOCAL = ("", "file")
@@ -37,25 +32,7 @@ def _opener(address: str, context: Context) -> Opener:
     parts = urlsplit(address)
     if parts.scheme in _LOCAL:
         return file_opener(Path(unquote(parts.path)))
-    # NB: an auth object that adds nothing, or requests would send what netrc has for that host.
-    return UrlOpener(address, context, auth=_Anonymous())
+    # Imported here: copying from this machine needs no HTTP.
+    from fetchers.http import UrlOpener, anonymous  # noqa: PLC0415
 
-
-class _Anonymous(AuthBase):
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        return request
-
-
-def file_opener(path: Path) -> Opener:
-    """Make an opener of a file of this machine."""
-
-    def open_at(offset: int, validator: str | None) -> Opened:  # noqa: ARG001 - the opener's form
-        try:
-            stream = path.open("rb", buffering=0)
-        except OSError as error:
-            raise NotFoundError(f"cannot read {path}", error.strerror) from error
-        stream.seek(offset)
-        total = path.stat().st_size
-        return Opened(offset, total, None, lambda count: stream.read(count) or b"", stream.close)
-
-    return open_at
+    return UrlOpener(address, context, auth=anonymous)

@@ -28,8 +28,8 @@ _GONE = (404, 410)
 _REFUSED = (401, 403)
 _PARTIAL, _RANGE_NOT_SATISFIABLE, _OK = 206, 416, 200
 
+Auth = AuthBase | Callable[[requests.PreparedRequest], requests.PreparedRequest]
 _kept = threading.local()
-
 Explain = Callable[[requests.Response], ModelError | None]
 
 
@@ -66,7 +66,7 @@ def send(
     context: Context,
     *,
     headers: dict[str, str] | None = None,
-    auth: AuthBase | None = None,
+    auth: Auth | None = None,
     explain: Explain = lambda _: None,
     method: str = "GET",
     json: object = None,
@@ -157,6 +157,11 @@ def server_words(response: requests.Response) -> str:
     return f": {words}" if words else ""
 
 
+def anonymous(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Add no credential to a request, and keep requests from adding what netrc has."""
+    return request
+
+
 class UrlOpener:
     """Opens a URL at an offset, or a part of it; see `fetchers.opened.Ranged`.
 
@@ -177,7 +182,7 @@ class UrlOpener:
         context: Context,
         *,
         session: requests.Session | None = None,
-        auth: AuthBase | None = None,
+        auth: Auth | None = None,
         headers: dict[str, str] | None = None,
         explain: Explain = lambda _: None,
     ) -> None:

@@ -12,7 +12,7 @@ from common.files import RemoteFile, check_path, select, walk
 from common.reference import Source
 from fetchers.base import Digests, Snapshot
 from fetchers.context import Context
-from fetchers.hashed import file_opener
+from fetchers.opened import file_opener
 from fetchers.transfer import receive
 
 

@@ -1,5 +1,6 @@
 """The wording of content that is not what was pinned."""
 
+from common.digest import to_sri
 from common.errors import IntegrityError
 from common.files import RemoteFile
 
@@ -21,5 +22,8 @@ def changed(
     remedy = ACCEPT
     if kind == "sha256":
         remedy += f'\n     or, with fileHashes: "{file.path}" = "{got}";'
-    what = f"{file.path} from {origin} is not what was pinned: its {kind} should be {expected}"
+    # The locked hash is told whatever gave the difference away.
+    locked = f" ({to_sri(file.sha256)})" if file.sha256 and kind != "sha256" else ""
+    what = f"{file.path}{locked} from {origin} is not what was pinned"
+    what += f": its {kind} should be {expected}"
     return IntegrityError(what, got, remedy)

@@ -14,7 +14,7 @@ from common.errors import IntegrityError, NotFoundError, TransferError, UsageErr
 from common.files import RemoteFile, check_path, select
 from common.reference import Source, show_reference
 from fetchers.mismatch import ACCEPT
-from fetchers.transfer import Opened, Opener
+from fetchers.opened import Opened, Ranged
 
 READINGS = 5  # of a listing of several pages, before it is called restless
 SHOWN = 5  # paths in a message
@@ -143,26 +143,35 @@ def split_pin(pin: str | None) -> tuple[str, str]:
     return kind, value
 
 
-def pinned_opener(file: RemoteFile, pinned: Opener, current: Opener) -> Opener:
-    """Prefer what is pinned; where that is gone, let the sha256 judge what is there instead.
+class PinnedOpener:
+    """Prefers what is pinned; where that is gone, lets the sha256 judge what is there instead.
 
     An object that was stored anew with the same content is then still the one that was locked, and
-    one with other content is told by the hash that came.
+    one with other content is told by the hash that came. See `fetchers.opened.Ranged`.
 
     Args:
         file: as locked, or as just listed.
         pinned: opens what the pin names, or raises `Moved`.
         current: opens what has the key now; raises `Moved` when that changed since the last time.
     """
-    openers = [pinned, current]
 
-    def open_at(offset: int, validator: str | None) -> Opened:
+    def __init__(self, file: RemoteFile, pinned: Ranged, current: Ranged) -> None:
+        self._file, self._chosen, self._current = file, pinned, current
+
+    def __call__(self, offset: int, validator: str | None) -> Opened:
+        """Open from `offset` to the end, or from the beginning of what took its place."""
+        return self._try(lambda opener: opener(offset, validator)) or self._current(0, None)
+
+    def between(self, start: int, end: int) -> Opened:
+        """Open the bytes from `start` up to, not including, `end`."""
+        found = self._try(lambda opener: opener.between(start, end))
+        return found or self._current.between(start, end)
+
+    def _try(self, ask: Callable[[Ranged], Opened]) -> Opened | None:
         try:
-            return openers[0](offset, validator)
+            return ask(self._chosen)
         except Moved:
-            if file.sha256 is None:
+            if self._file.sha256 is None:
                 raise
-            del openers[:-1]
-            return current(0, None)
-
-    return open_at
+            self._chosen = self._current
+            return None

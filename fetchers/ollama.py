@@ -19,11 +19,12 @@ from common.ollama import MANIFEST, Blob, ModelName, parse_name, read_manifest
 from common.reference import Source, show_reference
 from fetchers.base import Digests, Snapshot
 from fetchers.context import Context
-from fetchers.http import new_session, send, url_opener
-from fetchers.mismatch import ACCEPT
+from fetchers.http import UrlOpener, new_session, send
+from fetchers.mismatch import ACCEPT, changed
+from fetchers.opened import Opened
 from fetchers.registry import RegistryAuth
 from fetchers.retry import retrying
-from fetchers.transfer import Opened, receive
+from fetchers.transfer import receive
 
 ACCEPTED = (
     "application/vnd.docker.distribution.manifest.v2+json",
@@ -33,6 +34,7 @@ ACCEPTED = (
 _GONE = (400, 404, 405)
 _REFUSED = (401, 403)
 _SIGN_IN = "export OLLAMA_REGISTRY_USERNAME=… OLLAMA_REGISTRY_PASSWORD=…"
+P = TypeVar("P")
 T = TypeVar("T")
 
 
@@ -89,11 +91,11 @@ def _manifest_urls(name: ModelName, digest: str) -> list[str]:
     return [f"{base}/manifests/{digest}", f"{base}/blobs/{digest}"]
 
 
-def _either(urls: list[str], ask: Callable[[str], T]) -> T:
-    for url in urls[:-1]:
+def _either(places: list[P], ask: Callable[[P], T]) -> T:
+    for place in places[:-1]:
         with suppress(NotFoundError):
-            return ask(url)
-    return ask(urls[-1])
+            return ask(place)
+    return ask(places[-1])
 
 
 def _explain(response: requests.Response, where: str) -> ModelError | None:
@@ -121,8 +123,8 @@ def download(
     if file.path == MANIFEST:
         urls = _manifest_urls(name, digest)
     auth = RegistryAuth(name.address, context)
-    openers = {
-        url: url_opener(
+    openers = [
+        UrlOpener(
             url,
             context,
             auth=auth,
@@ -130,15 +132,24 @@ def download(
             explain=lambda response: _explain(response, f"{digest} of {where}"),
         )
         for url in urls
-    }
-
-    def open_at(offset: int, validator: str | None) -> Opened:
-        return _either(urls, lambda url: openers[url](offset, validator))
-
+    ]
     try:
-        return receive(file, target, open_at, context, origin=where)
+        return receive(file, target, _Places(openers), context, origin=where)
     except NotFoundError as error:
         raise _moved(source, file, error, context) from error
+
+
+class _Places:
+    """Opens what one of several addresses has; see `fetchers.opened.Ranged`."""
+
+    def __init__(self, openers: list[UrlOpener]) -> None:
+        self._openers = openers
+
+    def __call__(self, offset: int, validator: str | None) -> Opened:
+        return _either(self._openers, lambda opener: opener(offset, validator))
+
+    def between(self, start: int, end: int) -> Opened:
+        return _either(self._openers, lambda opener: opener.between(start, end))
 
 
 def _listed(source: Source, path: str, context: Context) -> RemoteFile:
@@ -160,5 +171,5 @@ def _moved(source: Source, file: RemoteFile, error: ModelError, context: Context
         return error
     if now.sha256 is None or now.sha256 == file.sha256:
         return error
-    what = f"{file.path} from {show_reference(source)} is not what was pinned: its sha256 should be"
-    return IntegrityError(f"{what} {to_sri(file.sha256 or '')}", to_sri(now.sha256), ACCEPT)
+    expected, got = to_sri(file.sha256 or ""), to_sri(now.sha256)
+    return changed(file, show_reference(source), "sha256", expected, got)

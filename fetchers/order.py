@@ -17,6 +17,7 @@ Order = Mapping[str, Any]
 PERSISTENT = "/var/cache/nix-ai-models"  # used where the machine's owner put it into the sandbox
 _MEGABYTE = 1_000_000
 REFUSALS = 3
+RETRIES = 3  # of a build; its log is watched by nobody, so it gives up sooner than the command
 
 
 def read_file(data: Order) -> RemoteFile:
@@ -56,7 +57,7 @@ def _retries(order: Order) -> Retries:
     download, failure = order["download"], order["failure"]
     attempts = download.get("maxResumeAttempts", REFUSALS)
     return Retries(
-        failure.get("maxRetries", Retries.times),
+        failure.get("maxRetries", RETRIES),
         failure.get("retryDelay", Retries.delay),
         rounds=attempts if failure.get("action") == "retry" else 0,
         refusals=attempts if download.get("resumeOnAuthFailure", True) else 0,

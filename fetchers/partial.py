@@ -17,10 +17,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.digest import CHUNK_BYTES
 from common.errors import DiskError
 
-BLOCK_BYTES = CHUNK_BYTES
+BLOCK_BYTES = 256 << 10  # what a killed connection has to fetch again, at most
 DISK_BLOCK = 512  # bytes, the unit of st_blocks
 SYNC_BYTES = 1 << 30  # between two waits for the disk; what a power cut can cost at most
 _RECORD = struct.Struct("<II")
@@ -96,6 +95,10 @@ class Partial:
     def has(self, index: int) -> bool:
         """Tell whether a block was written, now or by an earlier run."""
         return bool(self._there[index])
+
+    def snapshot(self) -> bytes:
+        """Give a copy of which blocks are there, a byte each."""
+        return bytes(self._there)
 
     def extent(self, index: int) -> tuple[int, int]:
         """Give the first byte of a block and its length."""

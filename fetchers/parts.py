@@ -47,7 +47,7 @@ class Parts:
         self._context, self._origin = context, origin
         self._changed = threading.Condition()
         # Blocks of an earlier run; who knows what has happened to them since.
-        self._old = {index for index in range(partial.count) if partial.has(index)}
+        self._old = partial.snapshot()
         self._taken: set[int] = set()  # blocks that a worker is busy with
         self._next = 0  # no block before this one is free
         self._alone: threading.Thread | None = None  # the one worker, where ranges do not work
@@ -101,7 +101,7 @@ class Parts:
     def _hash(self) -> str:
         hasher: Hasher = hashlib.sha256()
         for index in range(self._partial.count):
-            if self._context.hashed_later and index not in self._old:
+            if self._context.hashed_later and not self._old[index]:
                 self._await(index)
             else:
                 hasher.update(self._block(index))

@@ -95,8 +95,9 @@ class Patience:
         """
         retries = self._context.retries
         if self._failures >= retries.times and self._rounds < retries.rounds:
+            wait = min(retries.delay * 2 ** (retries.times + 1), retries.longest)
             self._rounds, self._failures = self._rounds + 1, 0
-            self._sleep(retries.longest, f"{self._name}: {interruption.reason}; all again in")
+            self._sleep(wait, f"{self._name}: {interruption.reason}; beginning again in")
             return
         if self._failures >= retries.times:
             count = f"{retries.times + 1} attempts" if retries.times else "one attempt"

@@ -18,19 +18,21 @@ from fetchers.context import Context
 from fetchers.objects import (
     Listed,
     Moved,
+    PinnedOpener,
     choose,
     key_of,
     list_below,
-    pinned_opener,
     split_pin,
     steady,
     to_files,
 )
+from fetchers.opened import Opened
 from fetchers.retry import Interrupted
 from fetchers.s3_client import Store, connect
-from fetchers.transfer import Opened, Opener, receive
+from fetchers.transfer import receive
 
 HEADS_AT_ONCE = 8
+READ_BYTES = 1 << 18
 SHA256_BYTES = 32
 _NO_VERSION = (None, "null")  # "null" is what an object from before versioning has
 _NOT_THE_VERSION = (
@@ -162,38 +164,39 @@ def download(
     parameters = {"Bucket": attrs["bucket"], "Key": key, **_payer(attrs)}
     kind, value = split_pin(file.pin)
     pinned = {"version": {"VersionId": value}, "etag": {"IfMatch": f'"{value}"'}}.get(kind, {})
-    opener = pinned_opener(
+    opener = PinnedOpener(
         file,
-        _opener(store, origin, file.pin, {**parameters, **pinned}),
-        _opener(store, origin, file.pin, parameters),
+        _Object(store, origin, file.pin, {**parameters, **pinned}),
+        _Object(store, origin, file.pin, parameters),
     )
     return receive(file, target, opener, context, origin=origin)
 
 
-def _opener(store: Store, origin: str, pin: str | None, parameters: dict[str, Any]) -> Opener:
-    def open_at(offset: int, validator: str | None) -> Opened:
-        asked = dict(parameters)
-        if offset:
-            asked["Range"] = f"bytes={offset}-"
-            if validator:
-                asked["IfMatch"] = validator
+class _Object:
+    """Opens an object at an offset, or a part of it; see `fetchers.opened.Ranged`."""
+
+    def __init__(
+        self, store: Store, origin: str, pin: str | None, parameters: dict[str, Any]
+    ) -> None:
+        self._store, self._origin, self._pin = store, origin, pin
+        self._parameters = parameters
+
+    def __call__(self, offset: int, validator: str | None) -> Opened:
+        condition = {"IfMatch": validator} if offset and validator else {}
+        return self._get(condition | ({"Range": f"bytes={offset}-"} if offset else {}))
+
+    def between(self, start: int, end: int) -> Opened:
+        return self._get({"Range": f"bytes={start}-{end - 1}"})
+
+    def _get(self, more: dict[str, str]) -> Opened:
         try:
-            answer = store.once("get_object", origin, **asked)
-        except Moved as moved:
-            raise Moved(origin, pin, str(moved.got)) from moved
+            answer = self._store.once("get_object", self._origin, **self._parameters | more)
         except ModelError as error:
-            raise _gone_version(error, origin, pin, parameters) from error
+            lost = "VersionId" in self._parameters and "NoSuchVersion" in str(error.got)
+            if lost or isinstance(error, Moved):
+                raise Moved(self._origin, self._pin, str(error.got)) from error
+            raise
         return _opened(answer)
-
-    return open_at
-
-
-def _gone_version(
-    error: ModelError, origin: str, pin: str | None, parameters: dict[str, Any]
-) -> ModelError:
-    if "VersionId" in parameters and "NoSuchVersion" in str(error.got):
-        return Moved(origin, pin, str(error.got))
-    return error
 
 
 def _opened(answer: dict[str, Any]) -> Opened:
@@ -201,13 +204,17 @@ def _opened(answer: dict[str, Any]) -> Opened:
     from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
     body, extent = answer["Body"], answer.get("ContentRange", "")
-    offset = int(extent.removeprefix("bytes ").partition("-")[0]) if extent else 0
+    offset, total = 0, answer["ContentLength"]
+    if extent:
+        first, _, rest = extent.removeprefix("bytes ").partition("-")
+        offset, total = int(first), int(rest.rpartition("/")[2])
 
     def read(count: int) -> bytes:
         try:
-            data: bytes = body.read(count)
+            # What a broken connection gave of the last read is lost, so reads are small.
+            data: bytes = body.read(min(count, READ_BYTES))
         except (BotoCoreError, HTTPError, OSError) as error:
             raise Interrupted(f"the connection broke ({type(error).__name__})") from error
         return data
 
-    return Opened(offset, offset + answer["ContentLength"], answer.get("ETag"), read, body.close)
+    return Opened(offset, total, answer.get("ETag"), read, body.close)

@@ -140,6 +140,10 @@ rec {
       or write the following, and copy the hash that the failing build prints:
           hash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";'';
 
+  severalOf =
+    path: names:
+    message "`${path}` is asked for in several ways, got ${quoted names}" "keep one of them.";
+
   twoIntegrities =
     names:
     message "the model is pinned twice, by ${quoted names}" "keep one of `lock` (best), `fileHashes`, `hash`.";

@@ -38,6 +38,7 @@ let
   text = import ./internal/text.nix;
   readArguments = import ./internal/arguments.nix;
   rawFiles = import ./internal/raw.nix toolchain;
+  links = import ./internal/links.nix toolchain;
   validate = import ./internal/validate.nix toolchain;
   transform = import ./internal/transform.nix toolchain;
   postpone = import ./internal/lazy.nix toolchain;
@@ -67,6 +68,7 @@ let
           integrity
           ;
       };
+      files = if raw.files == null then null else mapAttrs (_: file: file.local) raw.files;
       entry = hubEntry { inherit source args; };
       offline = if args.integration.huggingface.offlineMode then "1" else "0";
       huggingface = {
@@ -139,8 +141,15 @@ let
           variables = at drv own;
           source = source.spec;
           revision = integrity.revision or null;
-          raw = if raw.tree != null then raw.tree else mapAttrs (_: file: file.local) raw.files;
-          files = if raw.files == null then null else mapAttrs (_: file: file.local) raw.files;
+          inherit files;
+          raw =
+            if raw.tree != null then
+              raw.tree
+            else
+              links {
+                inherit files;
+                name = "${name}-raw";
+              };
           size =
             if integrity.mode == "lock" then foldl' (sum: file: sum + file.size) 0 (attrValues integrity.files) else null;
           report = "${drv}/.nix-ai-model-meta.json";

@@ -5,6 +5,7 @@
   git-lfs = import ./git-lfs.nix;
   huggingface = import ./huggingface.nix;
   local = import ./local.nix;
+  mlflow = import ./mlflow.nix;
   ollama = import ./ollama.nix;
   s3 = import ./s3.nix;
   url = import ./url.nix;

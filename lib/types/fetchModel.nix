@@ -85,7 +85,7 @@ in
   });
 
   onDownloadFailure = field "What happens when fetching fails for good." { } (record {
-    action = field "What becomes of partial files: `clean` removes them, `persist` keeps them, `retry` begins again after a minute." { } (enum [
+    action = field "What becomes of partial files: `clean` removes them, `persist` keeps them, `retry` begins all repetitions again." { } (enum [
       "clean"
       "persist"
       "retry"

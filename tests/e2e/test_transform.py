@@ -50,6 +50,13 @@ def test_what_a_step_makes_is_scanned(nix: Nix, hub: Hub) -> None:
     assert "os.system" in log
 
 
+def test_raw_is_a_directory_of_what_was_fetched(nix: Nix, hub: Hub) -> None:
+    raw = nix.build(f"({model('')}).raw", HF_ENDPOINT=hub.endpoint)
+    [path] = nix.real(raw).iterdir()
+    assert path.name == "config.json"
+    assert nix.real(path.readlink()).read_bytes() == b"{}"
+
+
 def test_quantize_says_what_to_do_instead(nix: Nix) -> None:
     error = nix.eval_fails(
         '(lib.fetchModel { source = "hf:a/b"; hash = lib.fakeHash; quantize.enable = true; }).name'

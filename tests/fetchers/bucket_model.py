@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from common.digest import to_sri
+from common.files import RemoteFile
 from tests.nix import ROOT, Nix
 
 WEIGHT_BYTES = 3 << 20
@@ -34,7 +35,13 @@ MODEL = {
     "tokenizer/deep/er/tokenizer.json": b"{}\n",
     ODD: b"odd\n",
 }
+BIG = random.Random(9).randbytes(9 << 20)  # enough to be fetched in parts
 MANY = {f"shards/{number:04}.json": b'{"n": %d}\n' % number for number in range(2500)}
+
+
+def in_parts(path: str = "big.bin", pin: str | None = None) -> RemoteFile:
+    """Give `BIG` as a lock has it, with its sha256."""
+    return RemoteFile(path, len(BIG), sha256(BIG).hexdigest(), pin=pin)
 
 
 def sri(content: bytes) -> str:

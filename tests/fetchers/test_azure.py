@@ -16,6 +16,7 @@ from fetchers import azure
 from fetchers.azure_auth import find_account
 from fetchers.context import Context, Retries
 from tests.fetchers.bucket_model import (
+    BIG,
     IMPATIENT,
     MANY,
     MODEL,
@@ -23,6 +24,7 @@ from tests.fetchers.bucket_model import (
     WEIGHTS,
     command,
     files_at,
+    in_parts,
     lock,
     locked,
     safetensors,
@@ -234,6 +236,22 @@ def test_a_transfer_that_breaks_is_resumed(nix: Nix, store: Store) -> None:
     seen = store.proxy.gets(WEIGHT_KEY)
     assert [one.headers.get("Range") for one in seen] == [None, "bytes=1048576-", "bytes=2097152-"]
     assert all(one.headers["If-Match"] for one in seen[1:])
+
+
+def test_a_large_blob_comes_in_parts(store: Store, tmp_path: Path) -> None:
+    store.container("parts", {"big.bin": BIG})
+    (listed,) = azure.resolve(source("parts", ""), context(store)).files
+    store.proxy.cut(lambda seen: "big.bin" in seen.path, after=5 << 20)
+    store.proxy.seen.clear()
+    file = in_parts(pin=listed.pin)
+    azure.download(source("parts", ""), "", file, tmp_path / "out", context(store))
+    assert (tmp_path / "out").read_bytes() == BIG
+    first, second = (seen.headers["Range"] for seen in store.proxy.gets("big.bin"))
+    assert first == f"bytes=0-{len(BIG) - 1}"
+    assert second == f"bytes={5 << 20}-{len(BIG) - 1}"
+    stale = in_parts(pin="etag:0")
+    azure.download(source("parts", ""), "", stale, tmp_path / "again", context(store))
+    assert (tmp_path / "again").read_bytes() == BIG
 
 
 def test_a_blob_replaced_in_mid_transfer_is_not_mixed(store: Store, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from common.reference import Source
 from fetchers import gcs
 from fetchers.context import Context, Retries
 from tests.fetchers.bucket_model import (
+    BIG,
     IMPATIENT,
     MANY,
     MODEL,
@@ -21,6 +22,7 @@ from tests.fetchers.bucket_model import (
     WEIGHTS,
     command,
     files_at,
+    in_parts,
     lock,
     locked,
     safetensors,
@@ -193,6 +195,22 @@ def test_a_transfer_that_breaks_is_resumed(nix: Nix, store: servers.Store) -> No
     assert nix.real(nix.build(weights(), **environ(store))).read_bytes() == WEIGHTS
     asked = [seen.headers.get("Range") for seen in store.proxy.gets("/download/")]
     assert asked == [None, "bytes=1048576-", "bytes=2097152-"]
+
+
+def test_a_large_object_comes_in_parts(store: servers.Store, tmp_path: Path) -> None:
+    store.bucket("parts", {"big.bin": BIG})
+    (listed,) = gcs.resolve(source("parts", ""), context(store)).files
+    store.proxy.cut(lambda seen: "/download/" in seen.path, after=5 << 20)
+    file = in_parts(pin=listed.pin)
+    gcs.download(source("parts", ""), "", file, tmp_path / "out", context(store))
+    assert (tmp_path / "out").read_bytes() == BIG
+    first, second = (seen.headers["Range"] for seen in store.proxy.gets("/download/"))
+    assert first == f"bytes=0-{len(BIG) - 1}"
+    assert second == f"bytes={5 << 20}-{len(BIG) - 1}"
+    gcs.download(
+        *(source("parts", ""), "", in_parts(pin="generation:1"), tmp_path / "again"), context(store)
+    )
+    assert (tmp_path / "again").read_bytes() == BIG
 
 
 def test_a_generation_is_resumed_without_any_hash(store: servers.Store, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from common.ollama import parse_name, read_manifest
 from common.reference import Source
 from fetchers import ollama
 from fetchers.context import Context, Retries
-from tests.fetchers.bucket_model import IMPATIENT, command, lock, locked, read, sri
+from tests.fetchers.bucket_model import BIG, IMPATIENT, command, in_parts, lock, locked, read, sri
 from tests.nix import ROOT, Nix
 from tests.servers.proxy import Answer, Proxy, proxied
 from tests.servers.registry import (
@@ -233,6 +233,17 @@ def test_a_transfer_that_breaks_is_resumed(nix: Nix, proxy: Proxy, weights: byte
     assert nix.real(nix.build(large(proxy, sri(weights)))).read_bytes() == weights
     asked = [seen.headers.get("Range") for seen in proxy.gets("/blobs/")]
     assert asked == [None, "bytes=1048576-", "bytes=2097152-"]
+
+
+def test_a_large_layer_comes_in_parts(server: Registry, proxy: Proxy, tmp_path: Path) -> None:
+    server.push_blob("library/tiny", BIG)
+    proxy.cut(lambda seen: "/blobs/" in seen.path, after=5 << 20)
+    file = in_parts("model.gguf")
+    ollama.download(source(proxy), "", file, tmp_path / "out", context())
+    assert (tmp_path / "out").read_bytes() == BIG
+    first, second = (seen.headers["Range"] for seen in proxy.gets("/blobs/"))
+    assert first == f"bytes=0-{len(BIG) - 1}"
+    assert second == f"bytes={5 << 20}-{len(BIG) - 1}"
 
 
 def test_a_blob_with_other_content_is_refused_and_nothing_stays(

@@ -17,6 +17,7 @@ from fetchers.base import Snapshot
 from fetchers.context import Context, Retries
 from fetchers.s3_client import connect
 from tests.fetchers.bucket_model import (
+    BIG,
     IMPATIENT,
     MANY,
     MODEL,
@@ -24,6 +25,7 @@ from tests.fetchers.bucket_model import (
     WEIGHTS,
     command,
     files_at,
+    in_parts,
     lock,
     locked,
     safetensors,
@@ -208,6 +210,28 @@ def test_an_object_replaced_after_locking_is_told_by_file_and_hashes(
     assert "model.safetensors" in diff.stdout
 
 
+def test_lock_update_downloads_only_what_was_replaced(
+    server: Moto, proxy: Proxy, tmp_path: Path
+) -> None:
+    server.bucket("updated", PREFIXED)
+    given = environ(server, proxy.url)
+    path = lock(tmp_path, "s3://updated/org/tiny", **given)
+    before = files_of(path)
+    key = "org/tiny/tokenizer/deep/er/tokenizer.json"
+    server.client().put_object(Bucket="updated", Key=key, Body=b"{ }")
+    proxy.reset()
+    done = command("lock", "update", "--lock-file", path, **given)
+    assert done.returncode == 0, done.stderr
+    assert "tokenizer.json" in done.stdout
+    assert proxy.gets("tokenizer.json")
+    assert not proxy.gets("model.safetensors")
+    changed = {name for name, file in files_of(path).items() if file != before[name]}
+    assert changed == {"tokenizer/deep/er/tokenizer.json"}
+    proxy.reset()
+    command("lock", "update", "--lock-file", path, **given)
+    assert not proxy.gets("/org/")  # a listing, and nothing else
+
+
 def test_an_object_replaced_between_listing_and_download_is_noticed(
     server: Moto, tmp_path: Path
 ) -> None:
@@ -231,6 +255,21 @@ def test_a_transfer_that_breaks_is_resumed(nix: Nix, server: Moto, proxy: Proxy)
     asked = [seen.headers.get("Range") for seen in proxy.gets("model.safetensors")]
     assert asked == [None, "bytes=1048576-", "bytes=2097152-"]
     assert all(seen.headers["If-Match"] for seen in proxy.gets("model.safetensors")[1:])
+
+
+def test_a_large_object_comes_in_parts(server: Moto, proxy: Proxy, tmp_path: Path) -> None:
+    server.bucket("parts", {"big.bin": BIG})
+    (listed,) = s3.resolve(source("parts", ""), context(server)).files
+    proxy.cut(lambda seen: "big.bin" in seen.path, after=5 << 20)
+    file = in_parts(pin=listed.pin)
+    s3.download(source("parts", ""), "", file, tmp_path / "out", context(server, proxy.url))
+    assert (tmp_path / "out").read_bytes() == BIG
+    first, second = (seen.headers["Range"] for seen in proxy.gets("big.bin"))
+    assert first == f"bytes=0-{len(BIG) - 1}"
+    assert second == f"bytes={5 << 20}-{len(BIG) - 1}"
+    stale = in_parts(pin="etag:0")
+    s3.download(source("parts", ""), "", stale, tmp_path / "again", context(server))
+    assert (tmp_path / "again").read_bytes() == BIG
 
 
 def test_an_object_replaced_in_mid_transfer_is_not_mixed(

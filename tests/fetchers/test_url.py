@@ -103,10 +103,14 @@ def test_a_bare_address_is_locked_by_content(
     locked = command.lock(f"{server.url}/plain/moving.txt")
     before = command.entry()
     assert before["files"]["moving.txt"]["size"] == 4
-    moved.write_bytes(b"two\n")
-    log = nix.build_fails(locked)
-    assert f"moving.txt from {server.url}/plain/moving.txt is not what was pinned" in log
-    assert before["files"]["moving.txt"]["sha256"] in log
+    pinned = before["files"]["moving.txt"]["sha256"]
+    for content_now, told in ((b"two\n", f"its sha256 should be {pinned}"), (b"longer\n", pinned)):
+        moved.write_bytes(content_now)
+        log = nix.build_fails(locked)
+        assert "moving.txt" in log
+        assert f"from {server.url}/plain/moving.txt is not what was pinned" in log
+        assert told in log
+        assert "nix-ai-model lock update" in log
     moved.write_bytes(b"three\n")
     assert "moving.txt (4 B -> 6 B)" in command.ok("lock", "diff").stdout
     command.ok("lock", "update")
@@ -120,7 +124,7 @@ def test_a_changed_file_is_told_with_both_hashes_and_the_command(
     wrong = to_sri(sha256(b"what was there before"))
     log = nix.build_fails(f"""(lib.fetchModel {{
       source.url.urls = [ {{ url = "{server.url}/plain/config.json"; sha256 = "{wrong}"; }} ];
-    }}).raw."config.json" """)
+    }}).files."config.json" """)
     assert f"config.json from {server.url}/plain/config.json is not what was pinned" in log
     assert wrong in log
     assert to_sri(sha256(sample.FILES["config.json"])) in log

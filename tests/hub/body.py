@@ -13,7 +13,7 @@ from tests.hub.repos import Content, Sparse
 
 CHUNK_BYTES = 1 << 20
 SENDFILE_BYTES = 16 << 20  # a piece is counted as sent before it is
-STEPS_A_SECOND = 20  # of a body whose rate is limited
+STEPS_A_SECOND = 100  # of a body whose rate is limited; what a client that dies did not get
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _INVERT = bytes(255 - value for value in range(256))
 

@@ -41,6 +41,7 @@ class Store:
     proxy: Proxy
     token: str = "eyJ.an-identitys.token"
     old: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
+    session: requests.Session = field(default_factory=requests.Session)
 
     @property
     def url(self) -> str:
@@ -94,7 +95,7 @@ class Store:
     def _send(self, method: str, path: str, **settings) -> requests.Response:
         settings["headers"] = {"x-ms-version": API_VERSION} | settings.get("headers", {})
         url = f"{self.proxy.backend}/{ACCOUNT}{path}"
-        answer = requests.request(
+        answer = self.session.request(
             method, url, auth=_SharedKey(ACCOUNT, KEY), timeout=60, **settings
         )
         answer.raise_for_status()
