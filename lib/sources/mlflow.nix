@@ -11,6 +11,7 @@ let
     ;
   inherit (types)
     either
+    field
     listOf
     matching
     positive
@@ -31,20 +32,17 @@ in
   example = "mlflow:NAME@VERSION";
 
   fields = {
-    # Address of the tracking server; by default MLFLOW_TRACKING_URI.
-    trackingUri = matching "an http or https address without a password" "\"https://mlflow.example.org\"" "https?://[^/@]+(/.*)?";
-    # Name of the registered model.
-    modelName = required text;
-    # Number of the version, or `latest` (the default).
-    modelVersion = either (matching "the number of a version or `latest`" "\"3\"" "[0-9]+|latest") positive;
-    # Stage, for example `Production`, instead of a version.
-    modelStage = text;
-    # Alias, for example `champion`, instead of a version.
-    modelAlias = text;
-    # Globs of the files to take; all by default.
-    files = listOf text;
-    # Globs of the files to leave out.
-    exclude = listOf text;
+    trackingUri =
+      field "Address of the tracking server; by default MLFLOW_TRACKING_URI." { }
+        (matching "an http or https address without a password" "\"https://mlflow.example.org\"" "https?://[^/@]+(/.*)?");
+    modelName = field "Name of the registered model." { } (required text);
+    modelVersion =
+      field "Number of the version, or `latest` (the default)." { }
+        (either (matching "the number of a version or `latest`" "\"3\"" "[0-9]+|latest") positive);
+    modelStage = field "Stage, for example `Production`, instead of a version." { } text;
+    modelAlias = field "Alias, for example `champion`, instead of a version." { } text;
+    files = field "Globs of the files to take; all by default." { } (listOf text);
+    exclude = field "Globs of the files to leave out." { } (listOf text);
   };
 
   problems =
