@@ -79,7 +79,7 @@ in
     cacheDir = mkOption {
       type = types.strMatching "/.*[^/]";
       default = "${config.xdg.cacheHome}/huggingface/hub";
-      defaultText = literalExpression "\"${config.xdg.cacheHome}/huggingface/hub\"";
+      defaultText = literalExpression "\"\${config.xdg.cacheHome}/huggingface/hub\"";
       example = "/home/me/models/hub";
       description = "The Hugging Face cache (`HF_HUB_CACHE`) in which the models are linked.";
     };

@@ -79,6 +79,9 @@ let
     };
   };
 
+  # Where builders look for a directory of partial files, whatever it is outside of them.
+  partialsInBuilds = "/var/cache/nix-ai-models";
+
   fetchUnit = name: "ai-models-fetch-${name}.service";
   lazy = attrNames reading.lazy;
 
@@ -195,7 +198,7 @@ in
     downloadCache = mkOption {
       type = types.nullOr (types.strMatching "/.*[^/]");
       default = null;
-      example = "/var/cache/ai-models-downloads";
+      example = "/var/cache/nix-ai-models";
       description = ''
         Directory that builders see and may write, in which downloads that were cut off go on. It holds
         nothing that is trusted: every file is checked by its hash.
@@ -304,9 +307,8 @@ in
       })
 
       (mkIf (cfg.downloadCache != null) {
-        nix.settings.extra-sandbox-paths = [ cfg.downloadCache ];
-        systemd.tmpfiles.rules = [ "d ${cfg.downloadCache} 0770 root nixbld 30d" ];
-        systemd.services.nix-daemon.environment.NIX_AI_MODELS_CACHE = cfg.downloadCache;
+        nix.settings.extra-sandbox-paths = [ "${partialsInBuilds}=${cfg.downloadCache}" ];
+        systemd.tmpfiles.rules = [ "d ${cfg.downloadCache} 2770 root nixbld 30d" ];
       })
     ]))
   ];

@@ -5,6 +5,7 @@ let
   inherit (builtins) elemAt match;
   inherit (types)
     bool
+    field
     listOf
     matching
     required
@@ -17,22 +18,24 @@ in
   example = "az://ACCOUNT/CONTAINER/PREFIX";
 
   fields = {
-    # Storage account.
-    account = required (matching "the name of a storage account" "\"mymodels\"" "[a-z0-9]{3,24}");
-    # Container in it.
-    container = required (matching "the name of a container" "\"models\"" "[$]?[a-z0-9][a-z0-9-]{1,62}");
-    # What the names of the model's blobs begin with; the rest of a name is the file's path.
-    prefix = string;
-    # Address of the account; by default the connection string's, then ACCOUNT.blob.core.windows.net.
-    endpoint = matching "an http or https address" "\"https://mymodels.blob.core.windows.net\"" "https?://[^/@?]+[^?]*";
-    # Send no credentials, even where there are some.
-    anonymous = bool;
-    # Sign in as the identity of the machine, of the environment or of `az login`.
-    identity = bool;
-    # Globs of the files to take; all by default.
-    files = listOf text;
-    # Globs of the files to leave out.
-    exclude = listOf text;
+    account =
+      field "Storage account." { }
+        (required (matching "the name of a storage account" "\"mymodels\"" "[a-z0-9]{3,24}"));
+    container =
+      field "Container in it." { }
+        (required (matching "the name of a container" "\"models\"" "[$]?[a-z0-9][a-z0-9-]{1,62}"));
+    prefix =
+      field "What the names of the model's blobs begin with; the rest of a name is the file's path." { }
+        string;
+    endpoint =
+      field "Address of the account; by default the connection string's, then ACCOUNT.blob.core.windows.net." { }
+        (matching "an http or https address" "\"https://mymodels.blob.core.windows.net\"" "https?://[^/@?]+[^?]*");
+    anonymous = field "Send no credentials, even where there are some." { } bool;
+    identity =
+      field "Sign in as the identity of the machine, of the environment or of `az login`." { }
+        bool;
+    files = field "Globs of the files to take; all by default." { } (listOf text);
+    exclude = field "Globs of the files to leave out." { } (listOf text);
   };
 
   # `//ACCOUNT/CONTAINER/PREFIX`; null when account or container is missing.

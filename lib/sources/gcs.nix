@@ -4,6 +4,7 @@ let
   objects = import ../internal/objects.nix;
   inherit (types)
     bool
+    field
     listOf
     matching
     required
@@ -16,20 +17,19 @@ in
   example = "gs://BUCKET/PREFIX";
 
   fields = {
-    # Bucket.
-    bucket = required (matching "the name of a bucket" "\"my-models\"" "[A-Za-z0-9][A-Za-z0-9._-]{1,221}");
-    # What the names of the model's objects begin with; the rest of a name is the file's path.
-    prefix = string;
-    # Another address; by default STORAGE_EMULATOR_HOST, then Google's.
-    endpoint = matching "an http or https address" "\"https://storage.googleapis.com\"" "https?://[^/@]+.*";
-    # Send no credentials, even where there are some.
-    anonymous = bool;
-    # Project that pays for the requests, as some buckets want.
-    userProject = text;
-    # Globs of the files to take; all by default.
-    files = listOf text;
-    # Globs of the files to leave out.
-    exclude = listOf text;
+    bucket =
+      field "Bucket." { }
+        (required (matching "the name of a bucket" "\"my-models\"" "[A-Za-z0-9][A-Za-z0-9._-]{1,221}"));
+    prefix =
+      field "What the names of the model's objects begin with; the rest of a name is the file's path." { }
+        string;
+    endpoint =
+      field "Another address; by default STORAGE_EMULATOR_HOST, then Google's." { }
+        (matching "an http or https address" "\"https://storage.googleapis.com\"" "https?://[^/@]+.*");
+    anonymous = field "Send no credentials, even where there are some." { } bool;
+    userProject = field "Project that pays for the requests, as some buckets want." { } text;
+    files = field "Globs of the files to take; all by default." { } (listOf text);
+    exclude = field "Globs of the files to leave out." { } (listOf text);
   };
 
   parse = objects.parseBucket;

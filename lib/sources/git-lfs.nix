@@ -7,6 +7,7 @@ let
     ;
   inherit (types)
     bool
+    field
     listOf
     matching
     required
@@ -21,22 +22,22 @@ in
   example = "git-lfs:https://HOST/PATH.git@main";
 
   fields = {
-    # Address of the repository: https, ssh (also git@HOST:PATH) or file.
-    url = required (matching "an address of a git repository without a password" "\"https://example.org/org/model.git\"" address);
-    # Commit (all 40 digits), tag or branch; by default the repository's own.
-    rev = text;
-    # Globs of the files in LFS to take; all by default, other ones are left out.
-    lfsFiles = listOf text;
-    # Globs of the files to take; all by default.
-    files = listOf text;
-    # Globs of the files to leave out.
-    exclude = listOf text;
-    # Directory of the repository that is the model.
-    subdir = matching "a relative path without `..`" "\"models/tiny\"" "[^/.][^/]*(/[^/.][^/]*)*/?";
-    # Whether the files of submodules belong to it.
-    submodules = bool;
-    # Address of the LFS server; by default what .lfsconfig says, then the repository's own.
-    lfsUrl = matching "an http or https address without a password" "\"https://lfs.example.org/org/model\"" "https?://[^/@]+(/.*)?";
+    url =
+      field "Address of the repository: https, ssh (also git@HOST:PATH) or file." { }
+        (required (matching "an address of a git repository without a password" "\"https://example.org/org/model.git\"" address));
+    rev = field "Commit (all 40 digits), tag or branch; by default the repository's own." { } text;
+    lfsFiles =
+      field "Globs of the files in LFS to take; all by default, other ones are left out." { }
+        (listOf text);
+    files = field "Globs of the files to take; all by default." { } (listOf text);
+    exclude = field "Globs of the files to leave out." { } (listOf text);
+    subdir =
+      field "Directory of the repository that is the model." { }
+        (matching "a relative path without `..`" "\"models/tiny\"" "[^/.][^/]*(/[^/.][^/]*)*/?");
+    submodules = field "Whether the files of submodules belong to it." { } bool;
+    lfsUrl =
+      field "Address of the LFS server; by default what .lfsconfig says, then the repository's own." { }
+        (matching "an http or https address without a password" "\"https://lfs.example.org/org/model\"" "https?://[^/@]+(/.*)?");
   };
 
   # An @ before the last / is part of the address, as in git@host:org/model.

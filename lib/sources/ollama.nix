@@ -11,6 +11,7 @@ let
     split
     ;
   inherit (types)
+    field
     listOf
     matching
     required
@@ -26,12 +27,11 @@ in
   example = "ollama:NAME:TAG";
 
   fields = {
-    # As `ollama pull` takes it; `http://` before the host of a registry without TLS.
-    model = required (matching "a model of an Ollama registry" "\"llama2:7b\"" name);
-    # Globs of the files to take; all by default.
-    files = listOf text;
-    # Globs of the files to leave out.
-    exclude = listOf text;
+    model =
+      field "As `ollama pull` takes it; `http://` before the host of a registry without TLS." { }
+        (required (matching "a model of an Ollama registry" "\"llama2:7b\"" name));
+    files = field "Globs of the files to take; all by default." { } (listOf text);
+    exclude = field "Globs of the files to leave out." { } (listOf text);
   };
 
   parse = body: if match name body == null then null else { model = body; };

@@ -5,6 +5,7 @@ let
   inherit (types)
     bool
     enum
+    field
     listOf
     matching
     required
@@ -17,32 +18,33 @@ in
   example = "s3://BUCKET/PREFIX";
 
   fields = {
-    # Bucket, or the ARN of an access point.
-    bucket = required (matching "the name of a bucket" "\"my-models\"" "[A-Za-z0-9][A-Za-z0-9._-]{1,254}|arn:[A-Za-z0-9:/._-]+");
-    # What the keys of the model begin with; the rest of a key is the file's path.
-    prefix = string;
-    # By default AWS_REGION, AWS_DEFAULT_REGION, the profile's, then us-east-1.
-    region = matching "the name of a region" "\"eu-central-1\"" "[A-Za-z0-9-]+";
-    # Address of a store other than Amazon's; by default AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL.
-    endpoint = matching "an http or https address" "\"https://minio.example.org\"" "https?://[^/@]+.*";
-    # Whether the bucket stands in the path or in the host name; `path` where `endpoint` is given.
-    addressing = enum [
+    bucket =
+      field "Bucket, or the ARN of an access point." { }
+        (required (matching "the name of a bucket" "\"my-models\"" "[A-Za-z0-9][A-Za-z0-9._-]{1,254}|arn:[A-Za-z0-9:/._-]+"));
+    prefix =
+      field "What the keys of the model begin with; the rest of a key is the file's path." { }
+        string;
+    region =
+      field "By default AWS_REGION, AWS_DEFAULT_REGION, the profile's, then us-east-1." { }
+        (matching "the name of a region" "\"eu-central-1\"" "[A-Za-z0-9-]+");
+    endpoint =
+      field "Address of a store other than Amazon's; by default AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL." { }
+        (matching "an http or https address" "\"https://minio.example.org\"" "https?://[^/@]+.*");
+    addressing = field "Whether the bucket stands in the path or in the host name; `path` where `endpoint` is given." { } (enum [
       "auto"
       "path"
       "virtual"
-    ];
-    # Section of the AWS files, before AWS_PROFILE and keys in the environment.
-    profile = text;
-    # Role to assume with the credentials that are found.
-    role = matching "the ARN of a role" "\"arn:aws:iam::123456789012:role/models\"" "arn:[a-z-]+:iam::[0-9]*:role/.+";
-    # Send no credentials, even where there are some.
-    anonymous = bool;
-    # Pay for the requests, as some buckets want.
-    requesterPays = bool;
-    # Globs of the files to take; all by default.
-    files = listOf text;
-    # Globs of the files to leave out.
-    exclude = listOf text;
+    ]);
+    profile =
+      field "Section of the AWS files, before AWS_PROFILE and keys in the environment." { }
+        text;
+    role =
+      field "Role to assume with the credentials that are found." { }
+        (matching "the ARN of a role" "\"arn:aws:iam::123456789012:role/models\"" "arn:[a-z-]+:iam::[0-9]*:role/.+");
+    anonymous = field "Send no credentials, even where there are some." { } bool;
+    requesterPays = field "Pay for the requests, as some buckets want." { } bool;
+    files = field "Globs of the files to take; all by default." { } (listOf text);
+    exclude = field "Globs of the files to leave out." { } (listOf text);
   };
 
   parse = objects.parseBucket;

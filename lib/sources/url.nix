@@ -17,6 +17,7 @@ let
     ;
   inherit (types)
     bool
+    field
     hash
     listOf
     matching
@@ -41,23 +42,23 @@ in
   example = "https://example.org/model.safetensors";
 
   fields = {
-    urls = required (
+    urls = field "The files, each by its address." {
+      example = "[ { url = \"https://example.org/model.safetensors\"; } ]";
+    } (required (
       listOf (record {
-        url = required address;
-        # Hash of the file; with one beside every address nothing else is needed to pin the model.
-        sha256 = hash;
-        # Path of the file in the model; by default the address's last part.
-        name = text;
-        # Addresses of the same content, tried in order where the first fails.
-        mirrors = listOf address;
+        url = field "Address of the file." { } (required address);
+        sha256 =
+          field "Hash of the file; with one beside every address nothing else is needed to pin the model." { }
+            hash;
+        name = field "Path of the file in the model; by default the address's last part." { } text;
+        mirrors =
+          field "Addresses of the same content, tried in order where the first fails." { }
+            (listOf address);
       })
-    );
-    # Unpack zip and tar archives; the model is then pinned by `hash`.
-    unpack = bool;
-    # Globs of the files to take; all by default.
-    files = listOf text;
-    # Globs of the files to leave out.
-    exclude = listOf text;
+    ));
+    unpack = field "Unpack zip and tar archives; the model is then pinned by `hash`." { } bool;
+    files = field "Globs of the files to take; all by default." { } (listOf text);
+    exclude = field "Globs of the files to leave out." { } (listOf text);
   };
 
   problems =

@@ -1,4 +1,4 @@
-"""Models where programs look for them: merged caches, wrappers, links for some users, Ollama, lazy."""
+"""Models where programs look for them: caches, wrappers, links for some users, Ollama, lazy."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def test_a_wrapper_and_a_shell_bring_a_model_into_scope(nix: Nix, hub: Hub, pin:
     assert f"HF_HUB_CACHE={path}/hub\n" in shown
     assert f"PHI2_MODEL_PATH={path}\n" in shown
     assert "HF_HUB_OFFLINE=1\n" in shown
-    # The specification's 14.2: stdenv sources this in a shell that has the model among its packages.
+    # The specification's 14.2: stdenv sources this in a shell that has the model as a package.
     hook = f'. {path}/nix-support/setup-hook; echo "Model available at: $PHI2_MODEL_PATH"'
     assert nix.loaded("sh", "-euc", hook).stdout == f"Model available at: {path}\n"
     assert (
@@ -94,7 +94,9 @@ def test_only_allowed_users_enter_the_cache(nix: Nix, hub: Hub, pin: Pin, folder
         f"""lib.mkManifest {{
           state = "{folder}/state/links.json";
           directories = [ {directories} ];
-          links = [ {{ path = "{folder}/cache/hub/models--org--m"; target = {model}.hub; model = "m"; }} ];
+          links = [ {{
+            path = "{folder}/cache/hub/models--org--m"; target = {model}.hub; model = "m";
+          }} ];
         }}""",
         HF_ENDPOINT=hub.endpoint,
     )

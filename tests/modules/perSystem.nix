@@ -28,4 +28,6 @@ in
 {
   inherit (flake.config.flake) devShells packages;
   inherit (flake.config.allSystems.x86_64-linux) ai-models;
+  # Of the one system, for the page about options.
+  options = (flake.options.perSystem.type.getSubOptions [ ]);
 }

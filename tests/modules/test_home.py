@@ -1,12 +1,16 @@
 """programs.ai-models, evaluated with the real Home Manager's own library."""
 
 import json
+import subprocess
+from pathlib import Path
 from typing import Any
 
+from common.digest import file_sha256, to_sri
 from tests.modules.evaluated import home, messages, value
 from tests.nix import Nix
 
 HASH = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+OTHER = f'{{ source = "hf:org/b"; hash = "{HASH}"; }}'
 MODEL = f'{{ source = "hf:org/name"; hash = "{HASH}"; }}'
 
 
@@ -51,7 +55,7 @@ def test_the_specified_configuration_links_into_the_users_cache(nix: Nix) -> Non
 def test_without_the_integration_a_model_asks_for_itself(nix: Nix) -> None:
     evaluated = config(
         "huggingfaceIntegration = false;",
-        f"a = {MODEL}; b = {MODEL.replace('name', 'b')} // {{ integration.huggingface.enable = true; }};",
+        f"a = {MODEL}; b = {OTHER} // {{ integration.huggingface.enable = true; }};",
     )
     assert [path for path in links(nix, evaluated) if "/hub/" in path] == [
         "/home/me/.cache/huggingface/hub/models--org--b"
@@ -98,7 +102,8 @@ def test_wrappers_lazy_models_and_ollama(nix: Nix) -> None:
             "",
             f"""a = {MODEL} // {{ integration.wrappers.python.enable = true; }};
                 b = {MODEL.replace("name", "b")} // {{ lazy = true; }};
-                c = {MODEL.replace("name", "c")} // {{ integration.wrappers.ollama.enable = true; }};""",
+                c = {{ source = "hf:org/c"; hash = "{HASH}";
+                  integration.wrappers.ollama.enable = true; }};""",
         ),
         "{ inherit (config.home) packages; ollama = config.services.ollama.environmentVariables; }",
     )
@@ -140,3 +145,50 @@ def test_every_option_is_read_by_something(nix: Nix) -> None:
         "builtins.attrNames " + home("{ }").removesuffix(".config") + ".options.programs.ai-models"
     )
     assert set(options) == shared | set(CHANGES)
+
+
+def test_the_activation_is_carried_out(nix: Nix, tmp_path: Path) -> None:
+    """The real command links, refuses before the first change, and takes all away again."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/config.json").write_text("{}")
+    model = f"""{{
+      source.local.path = {tmp_path}/src;
+      fileHashes."config.json" = "{to_sri(file_sha256(tmp_path / "src/config.json"))}";
+      integration.huggingface = {{ org = "org"; model = "m"; }};
+    }}"""
+    homes = "".join(
+        f"""xdg.{name}Home = "{tmp_path}/{name[0]}";""" for name in ("cache", "data", "state")
+    )
+
+    def script(body: str) -> str:
+        evaluated = home(f"{{ {homes} programs.ai-models = {{ {body} }}; }}")
+        return f"""(let
+            activation = ({evaluated}).home.activation;
+            data = name: (activation.${{name}} or {{ data = ""; }}).data;
+          in
+          derivation {{ name = "activate"; system = "x86_64-linux"; builder = "/bin/sh";
+            args = [ "-c" "echo \\"$text\\" > $out" ];
+            text = data "checkAiModels" + data "aiModels"; }})"""
+
+    def activate(built: str) -> subprocess.CompletedProcess[str]:
+        return nix.loaded("bash", "-euc", f'run() {{ "$@"; }}; . {built}')
+
+    on = nix.build(script(f"enable = true; models.m = {model};"))
+    off = nix.build(script("enable = false;"))
+    entry = tmp_path / "c/huggingface/hub/models--org--m"
+    entry.mkdir(parents=True)
+    refused = activate(on)
+    assert refused.returncode != 0
+    assert f"{entry}: a directory is in the way" in refused.stderr
+    assert not (tmp_path / "d").exists(), "nothing was changed"
+    entry.rmdir()
+    done = activate(on)
+    assert done.returncode == 0, done.stderr
+    assert nix.real(entry.readlink()).is_dir()
+    assert (tmp_path / "d/ai-models/m").is_symlink()
+    assert activate(on).stdout.endswith("3 paths in place\n")
+    gone = activate(off)
+    assert gone.returncode == 0, gone.stderr
+    assert not entry.is_symlink()
+    assert not (tmp_path / "d").exists()
+    assert activate(off).returncode == 0

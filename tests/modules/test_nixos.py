@@ -162,7 +162,8 @@ def test_services_get_variables_group_and_order(nix: Nix) -> None:
         nix,
         config(
             'allowedUsers = [ ]; services.vllm.models = [ "m" ];',
-            f'm = {MODEL} // {{ integration.environment.WEIGHTS = "@out@/w"; }}; other = {MODEL.replace("/name", "/other")};',
+            f"""m = {MODEL} // {{ integration.environment.WEIGHTS = "@out@/w"; }};
+                other = {MODEL.replace("/name", "/other")};""",
         ),
         "config.systemd.services.vllm",
     )
@@ -224,9 +225,8 @@ def test_the_daemon_gets_the_token_and_the_download_cache(nix: Nix) -> None:
              inherit (config.systemd.tmpfiles) rules; }""",
     )
     assert got["daemon"]["serviceConfig"] == {"EnvironmentFile": ["-/run/agenix/hf"]}
-    assert got["settings"] == {"extra-sandbox-paths": ["/var/cache/dl"]}
-    assert "d /var/cache/dl 0770 root nixbld 30d" in got["rules"]
-    assert got["daemon"]["environment"] == {"NIX_AI_MODELS_CACHE": "/var/cache/dl"}
+    assert got["settings"] == {"extra-sandbox-paths": ["/var/cache/nix-ai-models=/var/cache/dl"]}
+    assert "d /var/cache/dl 2770 root nixbld 30d" in got["rules"]
 
 
 def lock(tmp_path: Path) -> Path:
@@ -250,17 +250,16 @@ def test_the_lock_file_declares_its_models(nix: Nix, tmp_path: Path) -> None:
     assert got == ["a", "b"]
     assert [link["model"] for link in manifest(nix, evaluated)["links"]] == ["a"]
     same = nix.eval(
-        f"""[ ({evaluated}).services.ai-models.models.a.package.drvPath
-          ((lib.fromLock {lock(tmp_path)}).a.override {{ security.policy = "scanned"; }}).drvPath ]"""
+        f"""let a = (lib.fromLock {lock(tmp_path)}).a; in [
+          ({evaluated}).services.ai-models.models.a.package.drvPath
+          (a.override {{ security.policy = "scanned"; }}).drvPath ]"""
     )
     assert same[0] == same[1]
 
 
 def test_two_revisions_of_a_repository_share_an_entry(nix: Nix) -> None:
-    one = MODEL.replace("org/name", "org/name@v1").replace(
-        "enable = true;", 'enable = true; integration.huggingface.refs = [ "v1" ];'
-    )
-    one = f'{{ source = "hf:org/name@v1"; hash = "{HASH}"; integration.huggingface = {{ enable = true; refs = [ "v1" ]; }}; }}'
+    one = f"""{{ source = "hf:org/name@v1"; hash = "{HASH}";
+      integration.huggingface = {{ enable = true; refs = [ "v1" ]; }}; }}"""
     evaluated = config("", f"one = {one}; m = {MODEL};")
     assert messages(nix, evaluated) == []
     links = [link for link in manifest(nix, evaluated)["links"] if "/hub/" in link["path"]]
@@ -271,8 +270,8 @@ def test_two_revisions_of_a_repository_share_an_entry(nix: Nix) -> None:
 def test_a_model_may_be_in_another_cache_as_well(nix: Nix) -> None:
     evaluated = config(
         "",
-        f'm = {{ source = "hf:org/name"; hash = "{HASH}"; integration.huggingface = {{ enable = true;'
-        ' systemCacheDir = "/var/cache/huggingface/hub"; }; };',
+        f"""m = {{ source = "hf:org/name"; hash = "{HASH}"; integration.huggingface = {{
+          enable = true; systemCacheDir = "/var/cache/huggingface/hub"; }}; }};""",
     )
     paths = [link["path"] for link in manifest(nix, evaluated)["links"]]
     assert "/var/cache/huggingface/hub/models--org--name" in paths
@@ -297,15 +296,16 @@ def test_everything_wrong_is_told_at_once_by_its_option(nix: Nix, tmp_path: Path
             """,
         ),
     )
+    twins = "`services.ai-models.models.phi-2` and `services.ai-models.models.phi2`"
     expected = [
         "`services.ai-models.lockFile` is not there",
         "services.ai-models.models.unpinned: the model is not pinned",
         "`services.ai-models.models.bad-hash.hash` must be a hash",
-        '`services.ai-models.models.policy.security.polcy` is no attribute here, got "polcy"; did you mean "policy"?',
+        "`services.ai-models.models.policy.security.polcy` is no attribute here",
         "`services.ai-models.models.secret.auth.token` is refused",
         '`services.ai-models.models.where.source` names no known type, got "hugginface"',
-        '`services.ai-models.models.phi-2` and `services.ai-models.models.phi2` both give the name "main"',
-        "`services.ai-models.models.phi-2` and `services.ai-models.models.phi2` would both be PHI2_MODEL",
+        f'{twins} both give the name "main"',
+        f"{twins} would both be PHI2_MODEL",
         '`services.ai-models.services.x.models` names no enabled model, got "nope"',
         '`services.ai-models.llama-cpp.model` names no enabled model, got "nada"',
         "`services.ai-models.tokenFile` is in the store",
