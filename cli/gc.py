@@ -84,7 +84,7 @@ def _models() -> list[Unused]:
         name = json.loads((real / META_FILE).read_text("utf-8"))["name"]
         parts = set(nix_store.call("nix-store", "--query", "--requisites", path).stdout.split())
         # The output has copies of its small files; they are the one part it does not link to.
-        small = f"-{path.partition('-')[2]}-small"
+        small = f"-{Path(path).name.partition('-')[2]}-small"
         for part in sorted(dead):
             if part in parts or part.endswith(small):
                 found[part] = Unused(part, _size(nix_store.real(part)), f"model {name}")
