@@ -73,7 +73,7 @@ def check_nix() -> Iterator[Finding]:
 
 
 def _store() -> Iterator[Finding]:
-    chosen = os.environ.get("NIX_REMOTE") or nix_store.setting("store") or "auto"
+    chosen = nix_store.setting("store") or "auto"
     own = chosen.startswith(("/", "local")) or (
         chosen == "auto" and os.access(nix_store.real(nix_store.folder()), os.W_OK)
     )
@@ -87,10 +87,10 @@ def _store() -> Iterator[Finding]:
     yield Finding("store", "warning" if held else "note", f"a daemon's ({chosen}): {says}", mend)
     trusted = nix_store.setting("trusted-users").split()
     user = getpass.getuser()
-    if user in trusted:
+    if user in trusted and os.getuid():
         says = f"{user} is trusted by the daemon, which is as good as being root"
         yield Finding("trust", "warning", says, f"remove {user} from trusted-users in nix.conf")
-    else:
+    elif os.getuid():
         yield Finding("trust", "ok", f"{user} is not trusted by the daemon, and need not be")
 
 

@@ -82,9 +82,11 @@ def _models() -> list[Unused]:
         if not (real / META_FILE).is_file():
             continue
         name = json.loads((real / META_FILE).read_text("utf-8"))["name"]
-        references = nix_store.call("nix-store", "--query", "--requisites", path).stdout.split()
-        for part in references:
-            if part in dead:
+        parts = set(nix_store.call("nix-store", "--query", "--requisites", path).stdout.split())
+        # The output has copies of its small files; they are the one part it does not link to.
+        small = f"-{Path(path).name.partition('-')[2]}-small"
+        for part in sorted(dead):
+            if part in parts or part.endswith(small):
                 found[part] = Unused(part, _size(nix_store.real(part)), f"model {name}")
     return list(found.values())
 

@@ -64,8 +64,8 @@ def add(verbs: Parser) -> None:
 def _import(arguments: argparse.Namespace, console: Console) -> int:
     lock = arguments.folder / DEFAULT
     models = read(lock)
-    if not models:
-        what = "this directory is no exported mirror: it has no lock file"
+    if not models or not (arguments.folder / CONTENT).is_dir():
+        what = f"this directory is no exported mirror: {DEFAULT} or {CONTENT}/ is missing"
         raise UsageError(what, str(arguments.folder), f"{PROGRAM} mirror export DIR NAME")
     names = arguments.models or sorted(models)
     entries = {name: pick(models, name, lock) for name in names}

@@ -73,7 +73,7 @@ def setting(name: str) -> str:
 
 def real(path: str) -> Path:
     """Give where a store path is on this machine; a store of its own may be in another place."""
-    chosen = os.environ.get("NIX_REMOTE") or setting("store")
+    chosen = setting("store")  # NIX_REMOTE is its default
     root = _LOCAL_ROOT.match(chosen)
     if root or chosen.startswith("/"):
         return Path(root[1] if root else chosen) / path.lstrip("/")

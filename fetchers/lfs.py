@@ -31,7 +31,7 @@ _POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-.*\n)*"
     rb"oid sha256:([0-9a-f]{64})\nsize (\d+)\n"
 )
-_SCP = re.compile(r"((?:[^@/:]+@)?[^/:]+):(.*)")
+_HOST = re.compile(r"(?:[A-Za-z0-9_][^@/:\s]*@)?[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _REFUSED = (401, 403)
 _GONE = (404, 410)
 
@@ -50,8 +50,9 @@ def endpoint_of(url: str, config: Mapping[str, str]) -> str:
         config: of its ``.lfsconfig``, which may name another server.
     """
     named = config.get("lfs.url") or config.get("remote.origin.lfsurl")
-    # A repository may not make us read this machine's own files.
-    if named and (is_http(named) or not is_file(named) or is_file(url)):
+    # A repository from elsewhere may not make us read this machine's files, or log in by ssh.
+    same_kind = not is_http(url) and is_file(named or "") == is_file(url)
+    if named and (is_http(named) or same_kind):
         return named.rstrip("/")
     return default_endpoint(url)
 
@@ -151,14 +152,17 @@ def _headers(answer: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _ssh_parts(endpoint: str) -> tuple[str, str, str]:
-    if endpoint.startswith("ssh://"):
-        parts = urlsplit(endpoint)
+    parts = urlsplit(endpoint)
+    if parts.scheme == "ssh":
         user = f"{parts.username}@" if parts.username else ""
-        return f"{user}{parts.hostname}", str(parts.port or ""), parts.path.lstrip("/")
-    found = _SCP.fullmatch(endpoint)
-    if not found:
-        raise TransferError("this LFS server cannot be reached", public_url(endpoint))
-    return found[1], "", found[2]
+        found = (f"{user}{parts.hostname or ''}", str(parts.port or ""), parts.path.lstrip("/"))
+    else:
+        host, _, path = endpoint.partition(":")
+        found = (host, "", path)
+    # NB: ssh would take a name that begins with a dash for an option, and options run programs.
+    if not _HOST.fullmatch(found[0]):
+        raise TransferError("this LFS server cannot be reached", repr(public_url(endpoint)))
+    return found
 
 
 def _batch(

@@ -28,6 +28,7 @@ ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 DEEPEST = 64  # directories within directories
 _SHOWN = 300  # characters of a server's own message that an error repeats
 _REFUSED = (401, 403)
+_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,10 @@ def _place(root: str, tracking: str) -> _Proxied | Source:
         attrs = {"account": account.partition(".")[0], "container": container}
         return Source("azure", {**attrs, "prefix": f"{below}/"})
     if not parts.scheme or parts.scheme == "file":
+        if urlsplit(tracking).hostname not in _HERE:
+            # A stranger's server may not choose which of our files end in the store.
+            what = "the tracking server names a path of this machine for the artifacts"
+            raise UsageError(what, repr(root), f'source.local.path = "{path}";')
         return Source("local", {"path": path if parts.scheme else root})
     what = "the artifacts of this model are where nothing here can read them"
     raise UsageError(

@@ -75,7 +75,13 @@ def connect(attrs: Mapping[str, Any], context: Context) -> Store:
     key = (repr(sorted(chosen.items())), tuple(sorted(amazon.items())), context.stall)
     with _making:
         if key not in _stores:
-            _stores[key] = _translated(lambda: _make(attrs, context), "S3", signed=True)
+            role = f" as {attrs['role']}" if attrs.get("role") else ""
+            origin = f"s3://{attrs.get('bucket', '')}{role}"
+            _stores[key] = retrying(
+                origin,
+                context,
+                lambda: _translated(lambda: _make(attrs, context), origin, signed=True),
+            )
         return _stores[key]
 
 
@@ -143,11 +149,13 @@ def _remember(session: Any) -> None:
 
 def _assume(session: Any, role: str, context: Context) -> None:
     """Sign as a role from now on; the temporary credentials renew themselves."""
+    from botocore.config import Config  # noqa: PLC0415
     from botocore.credentials import (  # noqa: PLC0415
         AssumeRoleCredentialFetcher,
         DeferredRefreshableCredentials,
     )
 
+    config = Config(retries={"total_max_attempts": 1})  # ours wait visibly
     base = session.get_credentials()
     if base is None:
         raise AuthError(f"no credentials to assume the role {role} with", None, _CREDENTIALS)
@@ -155,7 +163,7 @@ def _assume(session: Any, role: str, context: Context) -> None:
 
     def client(service: str, **arguments: Any) -> Any:
         return session.create_client(
-            service, endpoint_url=where, verify=certificates(context), **arguments
+            service, endpoint_url=where, verify=certificates(context), config=config, **arguments
         )
 
     fetcher = AssumeRoleCredentialFetcher(
@@ -184,6 +192,9 @@ def _translated(attempt: Callable[[], T], origin: str, *, signed: bool) -> T:
         theirs.ProfileNotFound,
         theirs.NoCredentialsError,
         theirs.PartialCredentialsError,
+        theirs.CredentialRetrievalError,
+        theirs.SSOError,
+        theirs.TokenRetrievalError,
     ) as error:
         raise AuthError(
             f"no usable credentials for {origin}", mask(str(error)), _CREDENTIALS

@@ -29,6 +29,18 @@ class Command:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def call(self, *words: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Call the command with these words alone."""
+        done = self.nix.run(str(ROOT / "nix-ai-model"), *map(str, words), **self.environ, **environ)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    def without_lock(self, *words: str | Path, **environ: str) -> str:
+        """Call a verb that takes no lock file."""
+        done = self.call(*words, **environ)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def words(self, *words: str | Path) -> list[str]:
         at = ["--lock-file", str(self.lock)]
         more = ["--cache-dir", str(self.cache)] if words[0] == "fetch" else []

@@ -1,6 +1,7 @@
 """`fetch` as users run it, into a real store, followed by a real build."""
 
 import hashlib
+import json
 import os
 import re
 import signal
@@ -285,3 +286,25 @@ def test_wrong_calls(command: Command, words: tuple[str, ...], said: str) -> Non
     done = command("fetch", *words)
     assert done.returncode in (1, 2)
     assert said in done.stderr
+
+
+def test_gc_deletes_what_nothing_keeps(command: Command, nix: Nix, hub: Hub) -> None:
+    built = nix.build(command.model(), HF_ENDPOINT=hub.endpoint)
+    old = command.cache / f"{'ab' * 32}.part"
+    command.cache.mkdir(exist_ok=True)
+    old.write_bytes(b"x" * 1000)
+    os.utime(old, (0, 0))
+    cache = ("--cache-dir", command.cache)
+    root = command.folder / "root"
+    nix.run("nix-store", "--realise", built, "--add-root", str(root), "--indirect")
+    assert str(old) in command.without_lock("gc", *cache)
+    assert built not in command.without_lock("gc", *cache)
+    root.unlink()
+    listed = json.loads(command.without_lock("gc", "--json", *cache))["unused"]
+    names = {Path(one["path"]).name.partition("-")[2] for one in listed}
+    assert {"tiny", "tiny-small", *WEIGHTS} <= names
+    assert nix.real(built).exists()
+    command.without_lock("gc", "--delete", "--yes", *cache)
+    assert not nix.real(built).exists()
+    assert not old.exists()
+    assert json.loads(command.without_lock("gc", "--json", *cache))["unused"] == []

@@ -218,11 +218,25 @@ def test_another_lfs_server(forge: server.Forge, tmp_path: Path) -> None:
 
 
 def test_another_lfs_server_gets_no_credentials_and_no_local_files() -> None:
-    for named in ("file:///etc", "/etc"):
+    for named in ("file:///etc", "/etc", "ssh://evil.example/x", "-oProxyCommand=id:x"):
         told = lfs.endpoint_of("https://host/org/m", {"lfs.url": named})
         assert told == "https://host/org/m.git/info/lfs"
     login = lfs._login("https://evil.example/x", "https://host/org/m", context(**LOGIN))
     assert login is None
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["ssh://-oProxyCommand=id/x", "-oProxyCommand=id:x", "-l@host:x", ""]
+)
+def test_ssh_is_given_no_options(endpoint: str, tmp_path: Path) -> None:
+    ssh = tmp_path / "ssh"
+    ssh.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    ssh.chmod(0o755)
+    file = RemoteFile("w", 3, "1" * 64)
+    opener = lfs.opener(endpoint, "git@host:x", file, context(GIT_SSH_COMMAND=str(ssh)))
+    with pytest.raises(TransferError, match="this LFS server cannot be reached"):
+        opener(0, None)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_remote_of_this_machine(forge: server.Forge, nix: Nix, command: Command) -> None:

@@ -246,10 +246,16 @@ def test_artifacts_in_s3(
     ],
 )
 def test_where_artifacts_are(root: str, source: dict[str, Any]) -> None:
-    place = mlflow._place(root, "http://h")
+    place = mlflow._place(root, "http://127.0.0.1:5000")
     assert isinstance(place, Source)
     assert place.to_json() == source
     assert mlflow._from_pin(mlflow._to_pin(root, "etag:x")) == (root, "etag:x")
+
+
+@pytest.mark.parametrize("root", ["file:///home/me/.ssh", "/home/me/.ssh"])
+def test_a_strangers_server_cannot_choose_local_files(root: str) -> None:
+    with pytest.raises(UsageError, match="names a path of this machine"):
+        mlflow._place(root, "https://mlflow.example.org")
 
 
 def test_many_artifacts(registry: server.MLflow) -> None:

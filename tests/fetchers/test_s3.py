@@ -379,6 +379,16 @@ def test_a_role_and_its_session_token_are_used(
         s3.resolve(source(), context(server, **session | {"AWS_SESSION_TOKEN": "another-token"}))
 
 
+def test_a_role_that_cannot_be_assumed_is_told(server: Moto, proxy: Proxy) -> None:
+    where = source(role=ROLE)
+    with pytest.raises(AuthError, match=f"may not read s3://models as {ROLE}"):
+        s3.resolve(where, context(server, **server.stranger))
+    proxy.refuse(lambda seen: seen.method == "POST", 503, times=99, body=SLOW)
+    asked = context(server, AWS_ENDPOINT_URL_STS=proxy.url)
+    with pytest.raises(TransferError, match=f"s3://models as {ROLE}: gave up after 3 attempts"):
+        s3.resolve(where, asked)
+
+
 def test_a_profile_gives_keys_region_and_endpoint(server: Moto, tmp_path: Path) -> None:
     keys = "".join(f"{name.lower()} = {value}\n" for name, value in server.owner.items())
     (tmp_path / "config").write_text(
