@@ -42,7 +42,6 @@ in
     pkgs.coreutils
     pkgs.findutils
     pkgs.git
-    pkgs.gitMinimal
     pkgs.gnugrep
     pkgs.gnused
     pkgs.openssh
