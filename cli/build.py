@@ -21,7 +21,7 @@ from common.findings import CheckResult, Report
 from common.model_card import licences
 from common.reference import Source
 from layouts import completeness, flat, huggingface, metadata
-from layouts.place import Item, content_id, describe
+from layouts.place import Item, claim, content_id, describe
 from validators.base import Model, ModelFile
 from validators.commands import run_command
 from validators.runner import run_checks
@@ -50,6 +50,7 @@ def main() -> int:
         raise refusal(plan["name"], Report(scripts))
     _describe(plan, kept, replace(report, ignored=ignored), scripts, out)
     _write_setup_hook(plan["variables"], out)
+    _write_programs(plan["programs"], out)
     return 0
 
 
@@ -207,6 +208,14 @@ def _write_setup_hook(variables: Mapping[str, str], out: Path) -> None:
     if "HF_HOME" in variables:
         lines.append(MODULES_OUTSIDE)
     hook.write_text("".join(lines), "utf-8")
+
+
+def _write_programs(programs: Mapping[str, str], out: Path) -> None:
+    for name, text in programs.items():
+        program = out / "bin" / name
+        claim(program)
+        program.write_text(text.replace("@out@", str(out)), "utf-8")
+        program.chmod(0o755)
 
 
 def _word(value: str, out: Path) -> str:

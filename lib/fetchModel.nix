@@ -83,6 +83,7 @@ let
       # What a shell that has the model in scope sets; `@out@` is the model's own path.
       variables =
         (if args.integration.huggingface.enable then huggingface // { HF_HOME = "@out@"; } else { }) // own;
+      environment = huggingface // { HF_HOME = "@out@"; } // own;
       at = out: mapAttrs (_: value: replaceStrings [ "@out@" ] [ "${out}" ] value);
       validated =
         more:
@@ -93,6 +94,7 @@ let
               args
               source
               integrity
+              environment
               raw
               variables
               ;
@@ -122,7 +124,7 @@ let
           }
         else
           eager;
-      env = at drv (huggingface // { HF_HOME = "@out@"; } // own);
+      env = at drv environment;
       wrap =
         program:
         lib.wrapProgram {

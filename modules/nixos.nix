@@ -247,7 +247,11 @@ in
           ai-models = {
             description = "Links to AI models";
             wantedBy = [ "multi-user.target" ];
-            after = [ "systemd-tmpfiles-setup.service" ];
+            # The second one makes the directory where the module is new on a machine that runs.
+            after = [
+              "systemd-tmpfiles-setup.service"
+              "systemd-tmpfiles-resetup.service"
+            ];
             unitConfig.RequiresMountsFor = [ cfg.cacheDir ] ++ moreDirectories;
             # A new manifest is applied over the old one, so that no link is away for a moment.
             reloadIfChanged = true;

@@ -22,12 +22,24 @@ in
   integrity,
   raw,
   variables,
+  # Variables of a program that is run with the model.
+  environment,
   # Whether to lay out a plain directory, as the input of a transformation.
   plain ? false,
 }:
 let
+  text = import ./text.nix;
   plan = {
     inherit name plain variables;
+    # Scripts to write beside the model: name → text, in which `@out@` stands for the output.
+    programs =
+      if plain || !args.integration.wrappers.python.enable then
+        { }
+      else
+        {
+          "python3-with-${name}" =
+            "#!${toolchain.shell}\n${text.shell environment}exec ${text.shellWord toolchain.python} \"$@\"\n";
+        };
     inherit (raw) files tree;
     inherit (toolchain) shell tools;
     source = source.spec;

@@ -67,6 +67,14 @@ def test_a_wrapper_and_a_shell_bring_a_model_into_scope(nix: Nix, hub: Hub, pin:
         == f"{path}\n"
     )
 
+    own = nix.build(
+        f"({model}.override {{ integration.wrappers.python.enable = true; }})",
+        HF_ENDPOINT=hub.endpoint,
+    )
+    script = "import os; print(os.environ['HF_HOME'])"
+    inside = nix.loaded(f"{own}/bin/python3-with-phi-2", "-c", script, HOME="/nowhere")
+    assert inside.stdout == f"{own}\n", inside.stderr
+
 
 def python_wrapper(nix: Nix, hub: Hub, model: str) -> str:
     built = nix.build(f"{model}.wrappers.python", HF_ENDPOINT=hub.endpoint)
@@ -196,3 +204,34 @@ def test_a_lazy_model_is_small_and_comes_when_it_is_wanted(
     assert hub.requests == [], "the second time it is there"
     inside("nix-collect-garbage")
     assert nix.real(eager).exists(), "what was fetched is kept"
+
+
+def test_a_root_of_a_manifest_keeps_the_model_until_it_is_removed(
+    nix: Nix, folder: Path, tmp_path: Path
+) -> None:
+    if os.getuid() != 0:
+        pytest.skip("mounting the private store at /nix needs root")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/config.json").write_text("{}")
+    digest = to_sri(file_sha256(tmp_path / "src/config.json"))
+    model = f"""(lib.fetchModel {{
+      name = "m"; source.local.path = {tmp_path}/src; fileHashes."config.json" = "{digest}";
+    }})"""
+    path, command = nix.build(model), nix.build("lib.command")
+    manifest = folder / "manifest.json"
+    root = {"path": f"{folder}/roots/m", "target": path, "model": "m"}
+    data = {"version": 1, "state": f"{folder}/links.json", "roots": [root]}
+    manifest.write_text(json.dumps(data))
+
+    def inside(script: str) -> None:
+        mount = f"mount --bind {nix.state}/store/nix /nix; {script}"
+        done = nix.run("unshare", "--mount", "sh", "-euc", mount)
+        assert done.returncode == 0, done.stderr
+
+    link = f"{command}/bin/nix-ai-model link --manifest {manifest}"
+    # The command itself has no root here, so what comes after is one line with the collection.
+    inside(f"{link}; nix-collect-garbage")
+    assert nix.real(path).exists()
+    assert nix.build("lib.command") == command
+    inside(f"{link} --remove; nix-collect-garbage")
+    assert not nix.real(path).exists()

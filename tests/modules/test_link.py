@@ -147,6 +147,17 @@ def test_a_store_path_that_vanished_is_told_and_the_old_link_stays(
     assert place.names() == [], "and it was not forgotten"
 
 
+def test_a_model_that_is_fetched_later_is_linked_now(place: Place, who: int | None) -> None:
+    """A lazy model's `hub` leads nowhere until it is fetched; that is not a path that vanished."""
+    lazy = place.root / "store/lazy"
+    lazy.mkdir()
+    (lazy / "hub").symlink_to(place.root / "store/later/hub")
+    linked(place.manifest(place.link("a", lazy / "hub/models--org--a")), user=who)
+    assert not (place.hub / "a").exists()
+    (place.root / "store/later/hub/models--org--a").mkdir(parents=True)
+    assert (place.hub / "a").exists()
+
+
 def test_dry_run_and_check_change_nothing(place: Place, who: int | None) -> None:
     manifest = place.manifest(place.link("a"))
     assert f"to make: {place.hub / 'a'}" in linked(manifest, "--dry-run", user=who)

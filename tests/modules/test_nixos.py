@@ -71,7 +71,7 @@ def test_the_specified_configuration_becomes_what_is_expected(nix: Nix) -> None:
     assert got["path"] == "/var/cache/ai-models/models/llama-2-7b"
     assert got["units"] == ["ai-models"]
     assert got["unit"] == {
-        "after": ["systemd-tmpfiles-setup.service"],
+        "after": ["systemd-tmpfiles-setup.service", "systemd-tmpfiles-resetup.service"],
         "description": "Links to AI models",
         "reloadIfChanged": True,
         "unitConfig": {"RequiresMountsFor": ["/var/cache/ai-models"]},

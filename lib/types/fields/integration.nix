@@ -76,10 +76,10 @@ field "How programs find the model." { } (record {
   });
   wrappers = field "Programs that run with the model's variables." { } (record {
     python = field "Python as `python3-with-NAME`." { } (record {
-      enable = field "Whether modules and shells bring it." { default = false; } bool;
+      enable = field "Whether it is in `bin` of the model, and the modules bring it." { default = false; } bool;
     });
     ollama = field "An Ollama store with this model." { } (record {
-      enable = field "Whether modules and shells put the model into it." { default = false; } bool;
+      enable = field "Whether the modules put the model into that of their services." { default = false; } bool;
     });
   });
 })
