@@ -2,7 +2,7 @@
 # Its output links to the weights; only small files are copied.
 toolchain:
 let
-  inherit (builtins) toJSON;
+  inherit (builtins) intersectAttrs listToAttrs toJSON;
   build = import ./python.nix toolchain {
     parts = [
       "common"
@@ -26,10 +26,20 @@ in
   plain ? false,
 }:
 let
+  # Only what is asked for becomes an input of the derivation.
+  wanted =
+    (if args.security.enableModelScan or true then { modelscan = null; } else { })
+    // listToAttrs (
+      map (name: {
+        inherit name;
+        value = null;
+      }) (args.security.scanners or [ ])
+    );
   plan = {
     inherit name plain variables;
     inherit (raw) files tree;
-    inherit (toolchain) shell tools;
+    inherit (toolchain) shell;
+    tools = intersectAttrs wanted toolchain.tools;
     source = source.spec;
     reference = source.reference;
     inherit (args.provenance) recordSource signOutput;
