@@ -31,6 +31,8 @@ let
       p.pyyaml
       p.requests
     ]
+    # Opens Zstandard until Python itself does (3.14).
+    ++ (if p ? backports-zstd && p.pythonOlder "3.14" then [ p.backports-zstd ] else [ ])
     # Not in every nixpkgs; only `security.signature` and `nix-ai-model sign` need it.
     ++ (if p ? model-signing then [ p.model-signing ] else [ ])
   );
