@@ -28,7 +28,7 @@ import ./internal/script.nix toolchain {
   name = "nix-ai-model";
   text = ''
     export PYTHONPATH=${text.shellWord source} PYTHONDONTWRITEBYTECODE=1 PYTHONNOUSERSITE=1
-    export NIX_AI_MODEL_TOOLS=${text.shellWord (builtins.toJSON toolchain.tools)}
+    export NIX_AI_MODEL_TOOLS=${text.shellWord (builtins.toJSON { inherit (toolchain.tools) modelscan; })}
     exec ${text.shellWord toolchain.python} -P -m cli "$@"
   '';
 }

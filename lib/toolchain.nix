@@ -20,16 +20,22 @@
 */
 pkgs:
 let
-  python = pkgs.python3.withPackages (p: [
-    p.azure-identity
-    p.botocore
-    p.gguf
-    p.google-auth
-    p.huggingface-hub
-    p.jinja2
-    p.requests
-    p.safetensors
-  ]);
+  python = pkgs.python3.withPackages (
+    p:
+    [
+      p.azure-identity
+      p.botocore
+      p.google-auth
+      p.huggingface-hub
+      p.jinja2
+      p.pyyaml
+      p.requests
+    ]
+    # Opens Zstandard until Python itself does (3.14).
+    ++ (if p ? backports-zstd && p.pythonOlder "3.14" then [ p.backports-zstd ] else [ ])
+    # Not in every nixpkgs; only `security.signature` and `nix-ai-model sign` need it.
+    ++ (if p ? model-signing then [ p.model-signing ] else [ ])
+  );
 in
 {
   inherit (pkgs.stdenv.hostPlatform) system;
@@ -41,15 +47,17 @@ in
   path = pkgs.lib.makeBinPath [
     pkgs.coreutils
     pkgs.findutils
-    pkgs.git
+    pkgs.gitMinimal
     pkgs.gnugrep
     pkgs.gnused
     pkgs.openssh
   ];
   # Certificates to trust unless the environment names others.
   caBundle = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
-  # Scanners, each as the words that start it.
+  # Scanners, each as the words that start it; a model refers only to those that it asks for.
   tools = {
+    fickling = [ "${pkgs.python3Packages.fickling}/bin/fickling" ];
     modelscan = [ "${pkgs.modelscan}/bin/modelscan" ];
+    picklescan = [ "${pkgs.python3Packages.picklescan}/bin/picklescan" ];
   };
 }

@@ -2,7 +2,7 @@
 # Its output links to the weights; only small files are copied.
 toolchain:
 let
-  inherit (builtins) toJSON;
+  inherit (builtins) intersectAttrs listToAttrs toJSON;
   build = import ./python.nix toolchain {
     parts = [
       "common"
@@ -29,6 +29,15 @@ in
 }:
 let
   text = import ./text.nix;
+  # Only what is asked for becomes an input of the derivation.
+  wanted =
+    (if args.security.enableModelScan or true then { modelscan = null; } else { })
+    // listToAttrs (
+      map (name: {
+        inherit name;
+        value = null;
+      }) (args.security.scanners or [ ])
+    );
   plan = {
     inherit name plain variables;
     # Scripts to write beside the model: name → text, in which `@out@` stands for the output.
@@ -41,7 +50,8 @@ let
             "#!${toolchain.shell}\n${text.shell environment}exec ${text.shellWord toolchain.python} \"$@\"\n";
         };
     inherit (raw) files tree;
-    inherit (toolchain) shell tools;
+    inherit (toolchain) shell;
+    tools = intersectAttrs wanted toolchain.tools;
     source = source.spec;
     reference = source.reference;
     inherit (args.provenance) recordSource signOutput;
