@@ -75,6 +75,8 @@ let
     else
       toString value;
   quoted = names: if names == [ ] then "nothing in it" else concatStringsSep ", " (map (n: "`${n}`") names);
+  and = names: concatStringsSep " and " (map (name: "`${name}`") names);
+  last = list: elemAt list (length list - 1);
   message = cause: remedy: "${cause}\nTo fix, ${remedy}";
 
 in
@@ -190,6 +192,27 @@ rec {
   notHere =
     path: why: remedy:
     message "`${path}` cannot be used here: ${why}" remedy;
+
+  noLockFile =
+    path: file:
+    message "`${path}` is not there, got ${file}" "run: nix-ai-model lock add NAME REFERENCE   (and in a flake: git add models.lock.json)";
+
+  # Two models of a cache entry, by their options, that give one name to different revisions.
+  refTwice =
+    directory: ref: options:
+    message "${and options} both give the name \"${ref}\" to a revision of ${directory}" "write for one of them: ${last options}.integration.huggingface.refs = [ \"OTHER-NAME\" ];";
+
+  variableTwice =
+    variable: options:
+    message "${and options} would both be ${variable}" "rename one of them.";
+
+  noEnabledModel =
+    path: name: names:
+    message "`${path}` names no enabled model, got ${show name}${didYouMean names name}" "use one of: ${concatStringsSep ", " names}.";
+
+  tokenInStore =
+    path: file:
+    message "`${path}` is in the store, where everybody can read it, got ${file}" "write the path that the secret has at run time, as a string: ${path} = \"/run/secrets/hf-token\";";
 
   at = path: name: if path == "" then name else "${path}.${name}";
 }

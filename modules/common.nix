@@ -1,49 +1,24 @@
-# What the modules have in common: the options, and their meaning as plain values. The backends only
-# say where things go.
-#
-#   { options; locked; read; pathLinks; hubLinks; }    with `read config` giving
-#   { problems; packages; entries; lazy; ollama; wrappers; variables; … }, see below.
+# What the modules have in common: the options, and their meaning (`read`).
 {
   lib,
   # Where the options are, as users write it: "services.ai-models".
   root,
-  # Gives the library of the default toolchain; only called where nobody brings another.
+  # The library of the default toolchain; only used where nobody brings another.
   defaultLibrary,
 }:
 let
   inherit (lib)
-    attrNames
     attrValues
-    concatLists
     concatStringsSep
-    filter
-    filterAttrs
-    groupBy
-    hasPrefix
-    length
     literalExpression
-    mapAttrs
     mapAttrsToList
     mkEnableOption
     mkOption
-    removePrefix
     types
     ;
   fields = import ./options.nix { inherit lib; };
-  readArguments = import ../lib/internal/arguments.nix;
-  readLock = import ../lib/internal/lockfile.nix;
-  hubEntry = import ../lib/internal/hubEntry.nix;
-  text = import ../lib/internal/text.nix;
-in
-rec {
-  inherit root;
-
-  # Attributes of a model that are the modules' own, and not arguments of fetchModel.
-  ownOptions = [
-    "enable"
-    "package"
-    "path"
-  ];
+  declared = import ./declared.nix { inherit lib; };
+  read = import ./read.nix { inherit lib root; };
 
   modelOptions =
     cfg: pathOf:
@@ -77,6 +52,10 @@ rec {
         };
       };
     };
+in
+{
+  inherit read;
+  inherit (declared) locked;
 
   # `cfg` is the value of these very options; `pathOf` gives the stable path of a model's name.
   options = cfg: pathOf: {
@@ -106,7 +85,7 @@ rec {
 
     offline = mkOption {
       type = types.bool;
-      default = lib.all (model: model.args.integration.huggingface.offlineMode) (attrValues (sound cfg));
+      default = lib.all (model: model.args.integration.huggingface.offlineMode) (attrValues (declared.sound cfg));
       defaultText = literalExpression "whether every model has integration.huggingface.offlineMode";
       example = false;
       description = ''
@@ -123,155 +102,6 @@ rec {
       description = "The library that builds the models, to bring Python and scanners of your own.";
     };
   };
-
-  locked = cfg: if lockProblems cfg == [ ] && cfg.lockFile != null then (readLock cfg.lockFile).models else { };
-
-  lockProblems =
-    cfg:
-    if cfg.lockFile == null || builtins.pathExists cfg.lockFile then
-      [ ]
-    else
-      [
-        "`${root}.lockFile` is not there, got ${toString cfg.lockFile}\nTo fix, run: nix-ai-model lock add NAME REFERENCE   (and in a flake: git add models.lock.json)"
-      ];
-
-  # The arguments of every enabled model: those given, and the pin of the lock file.
-  arguments =
-    cfg:
-    mapAttrs (
-      name: model:
-      let
-        own = fields.given (removeAttrs model ownOptions);
-        pinned = own ? hash || own ? fileHashes || own ? lock || own.impure or false == true;
-        args = if own.source or { } == { } then removeAttrs own [ "source" ] else own;
-      in
-      args // (if !pinned && locked cfg ? ${name} then { lock = (locked cfg).${name}; } else { })
-    ) (filterAttrs (_: model: model.enable) cfg.models);
-
-  # What fetchModel makes of them, and those that it would take.
-  readings = cfg: mapAttrs (_: readArguments) (arguments cfg);
-  sound = cfg: filterAttrs (_: model: model.problems == [ ]) (readings cfg);
-
-  # A problem, with the option's full path in place of the attribute's.
-  at =
-    name: problem:
-    let
-      path = "${root}.models.${name}";
-    in
-    if hasPrefix "`" problem then "`${path}.${removePrefix "`" problem}" else "${path}: ${problem}";
-
-  read =
-    cfg:
-    let
-      models = sound cfg;
-      packages = mapAttrs (name: args: cfg.library.fetchModel args) (arguments cfg);
-
-      entries = mapAttrs (_: model: hubEntry { inherit (model) source args; }) models;
-      cached = filterAttrs (
-        name: entry:
-        entry != null
-        && (models.${name}.args.integration.huggingface.enable || cfg.huggingfaceIntegration or false)
-      ) entries;
-      byEntry = groupBy (name: cached.${name}.directory) (attrNames cached);
-
-      # Two revisions of one repository share an entry, so they need names of their own.
-      refProblems = concatLists (
-        mapAttrsToList (
-          directory: names:
-          let
-            claims = concatLists (map (name: map (ref: { inherit name ref; }) cached.${name}.refs) names);
-            byRef = filterAttrs (_: claim: length claim > 1) (groupBy (claim: claim.ref) claims);
-          in
-          mapAttrsToList (
-            ref: claim:
-            let
-              who = map (one: "`${root}.models.${one.name}`") claim;
-              last = (lib.last claim).name;
-            in
-            "${concatStringsSep " and " who} both give the name \"${ref}\" to a revision of ${directory}\nTo fix, write for one of them: ${root}.models.${last}.integration.huggingface.refs = [ \"${last}\" ];"
-          ) byRef
-        ) byEntry
-      );
-
-      ollama = filter (name: models.${name}.args.integration.wrappers.ollama.enable) (attrNames models);
-
-      byVariable = filterAttrs (_: names: length names > 1) (
-        groupBy (name: text.variable (models.${name}.args.name or name)) (attrNames models)
-      );
-      variableProblems = mapAttrsToList (
-        variable: names:
-        "${concatStringsSep " and " (map (name: "`${root}.models.${name}`") names)} would both be ${variable}\nTo fix, rename one of them."
-      ) byVariable;
-    in
-    {
-      inherit packages;
-
-      # Everything that is wrong, in words; nothing else may be used where there is any.
-      problems =
-        lockProblems cfg
-        ++ concatLists (mapAttrsToList (name: model: map (at name) model.problems) (readings cfg))
-        ++ refProblems
-        ++ variableProblems;
-
-      # Links into a Hugging Face cache: entry → where it leads and for which models.
-      entries = mapAttrs (
-        directory: names:
-        {
-          inherit names;
-          target =
-            if length names == 1 then
-              packages.${lib.head names}.hub
-            else
-              "${(cfg.library.mkHfCache (map (name: packages.${name}) names)).hub}/${directory}";
-        }
-      ) byEntry;
-
-      lazy = filterAttrs (_: model: model.lazy) packages;
-
-      # Commands that fetch the lazy models.
-      fetchCommands = map (
-        model:
-        cfg.library.wrapProgram {
-          program = "${model}/bin/fetch-${model.name}";
-          models = [ ];
-        }
-      ) (filter (model: model.lazy) (attrValues packages));
-
-      # Names of the models that Ollama should have, and its store with them.
-      ollamaStore = cfg.library.mkOllamaStore (map (name: packages.${name}) ollama);
-      inherit ollama;
-
-      wrappers = map (name: packages.${name}.wrappers.python) (
-        filter (name: models.${name}.args.integration.wrappers.python.enable) (attrNames models)
-      );
-
-      # The variables of some models, at their stable paths.
-      variables =
-        names:
-        lib.foldl' (all: name: all // ownVariables models.${name} cfg.models.${name}.path name) { } names;
-
-      hubVariables =
-        hub:
-        let
-          offline = if cfg.offline then "1" else "0";
-        in
-        {
-          HF_HUB_CACHE = hub;
-          HF_HUB_OFFLINE = offline;
-          TRANSFORMERS_OFFLINE = offline;
-          HF_DATASETS_OFFLINE = offline;
-        };
-
-      names = attrNames models;
-      inherit models;
-    };
-
-  ownVariables =
-    model: path: name:
-    {
-      ${text.variable (model.args.name or name)} = path;
-    }
-    // mapAttrs (_: builtins.replaceStrings [ "@out@" ] [ path ]) model.args.integration.environment;
 
   # Links for a manifest: the stable paths of the models, and the entries of a cache.
   pathLinks =
