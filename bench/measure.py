@@ -66,7 +66,7 @@ class _Peak:
         while not self._stop.wait(SAMPLE_SECONDS):
             pids = self._below(self._pid)
             self._largest = max([self._largest, *(_status(pid, "VmHWM:") for pid in pids)])
-            self._together = max(self._together, sum(_status(pid, "VmRSS:") for pid in pids))
+            self._together = max(self._together, sum(_share(pid) for pid in pids))
 
     def _below(self, pid: int) -> list[int]:
         try:
@@ -78,6 +78,17 @@ class _Peak:
         except OSError:
             return []
         return [pid, *(deeper for child in children for deeper in self._below(child))]
+
+
+def _share(pid: int) -> int:
+    """Give a process's memory, what it shares with others in parts (so that forks do not count)."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    return next(
+        (int(line.split()[1]) << 10 for line in rollup.splitlines() if line.startswith("Pss:")), 0
+    )
 
 
 def _status(pid: int, key: str) -> int:

@@ -16,8 +16,6 @@ from fetchers.partial import Partials
 Order = Mapping[str, Any]
 PERSISTENT = "/var/cache/nix-ai-models"  # used where the machine's owner put it into the sandbox
 _MEGABYTE = 1_000_000
-REFUSALS = 3
-RETRIES = 3  # of a build; its log is watched by nobody, so it gives up sooner than the command
 
 
 def read_file(data: Order) -> RemoteFile:
@@ -55,12 +53,12 @@ def read_context(order: Order, *, direct: bool) -> Context:
 
 def _retries(order: Order) -> Retries:
     download, failure = order["download"], order["failure"]
-    attempts = download.get("maxResumeAttempts", REFUSALS)
+    attempts = download["maxResumeAttempts"]
     return Retries(
-        failure.get("maxRetries", RETRIES),
-        failure.get("retryDelay", Retries.delay),
+        failure["maxRetries"],
+        failure["retryDelay"],
         rounds=attempts if failure.get("action") == "retry" else 0,
-        refusals=attempts if download.get("resumeOnAuthFailure", True) else 0,
+        refusals=attempts if download["resumeOnAuthFailure"] else 0,
     )
 
 
@@ -77,6 +75,4 @@ def _partials(order: Order, context: Context) -> Partials | None:
                 f"try: extra-sandbox-paths = {folder} in nix.conf; see docs/failures.md"
             )
         return None
-    megabytes = download.get("checkpointIntervalMB")
-    interval = {"sync_bytes": megabytes * _MEGABYTE} if megabytes else {}
-    return Partials(folder, keep=persist, **interval)
+    return Partials(folder, download["checkpointIntervalMB"] * _MEGABYTE, keep=persist)

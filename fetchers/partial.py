@@ -144,14 +144,22 @@ class Partial:
         if self._journal >= 0:
             os.ftruncate(self._journal, 0)
 
-    def close(self, *, keep: bool) -> None:
-        """Let go of the files; without `keep` the journal and an unfinished file are removed."""
-        os.close(self._data)
+    def close(self, *, keep: bool, in_use: bool = False) -> None:
+        """Let go of the files.
+
+        Args:
+            keep: otherwise the journal and an unfinished file are removed.
+            in_use: a thread that hangs in the network may still write when it wakes up, so the
+                bytes' descriptor stays open: closed, its number could be another file's by then.
+        """
+        if not in_use:
+            os.close(self._data)
         if not keep and self._journal_path is not None:
             self.path.unlink(missing_ok=True)
             self._journal_path.unlink(missing_ok=True)
         if self._journal >= 0:
             os.close(self._journal)
+            self._journal = -1
 
 
 def _open(path: Path, *, kept: bool) -> int:

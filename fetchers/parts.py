@@ -53,6 +53,7 @@ class Parts:
         self._alone: threading.Thread | None = None  # the one worker, where ranges do not work
         self._failure: BaseException | None = None
         self._over = False
+        self.hanging = False  # whether a worker was left behind in a stalled read
 
     def run(self) -> Digests:
         """Fetch what is missing, and give the digests of the whole.
@@ -95,6 +96,7 @@ class Parts:
                 self._changed.notify_all()
             for worker in workers:
                 worker.join(LONGEST_JOIN)
+            self.hanging = self.hanging or any(worker.is_alive() for worker in workers)
 
     # --- the calling thread
 

@@ -138,7 +138,7 @@ def _finish(target: Path, partial: Partial, kept: Partials | None, parts: Parts)
         keep = True
         raise
     finally:
-        partial.close(keep=keep)
+        partial.close(keep=keep, in_use=parts.hanging)
         if kept is None and partial.path != target:
             partial.path.unlink(missing_ok=True)
     return digests
