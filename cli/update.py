@@ -18,6 +18,8 @@ from fetchers.base import Snapshot, load
 
 # Where a revision stands for its content; a version of an MLflow registry can be written over.
 _CONTENT_ADDRESSED = ("huggingface", "git-lfs", "ollama")
+# Where a pin names content; an MLflow pin names a place, which can be written over.
+_PINNED_BY_CONTENT = frozenset({"azure", "gcs", "s3"})
 
 
 def add(lock: Parser) -> None:
@@ -94,6 +96,8 @@ def _unchanged(entry: Entry, snapshot: Snapshot, console: Console) -> Entry | No
 
 def _same_pins(entry: Entry, snapshot: Snapshot) -> dict[str, LockedFile]:
     """Compare what names a file's content in an object store: version, generation or ETag."""
+    if entry.source.type not in _PINNED_BY_CONTENT:
+        return {}
     pins = {file.path: file.pin for file in snapshot.files}
     return {
         path: file for path, file in entry.files.items() if file.pin and file.pin == pins.get(path)

@@ -58,11 +58,11 @@ def cut(hub: Hub, after: int = 4 * MIB, times: int | None = None):
 # --- network error: retry, fail, persist
 
 
-def test_three_repetitions_by_default(nix: Nix, hub: Hub) -> None:
+def test_five_repetitions_by_default(nix: Nix, hub: Hub) -> None:
     hub.fault("status", path=NAME, status=503, times=None)
     log = nix.build_fails(model("onDownloadFailure.retryDelay = 0.02;"), HF_ENDPOINT=hub.endpoint)
-    assert "gave up after 4 attempts, got HTTP 503" in log
-    assert len(hub.requests) == 4
+    assert "gave up after 6 attempts, got HTTP 503" in log
+    assert len(hub.requests) == 6
 
 
 def test_retry_begins_all_repetitions_again(nix: Nix, hub: Hub) -> None:
