@@ -93,7 +93,7 @@ in
     persistPath = field "Directory in which `persist` keeps partial files." {
       example = "\"/var/tmp/models\"";
     } outsidePath;
-    maxRetries = field "Repetitions of a request that made no progress." { default = 3; } count;
+    maxRetries = field "Repetitions of a request that made no progress." { default = 5; } count;
     retryDelay =
       field "Seconds before the first repetition; doubled up to 60."
         { default = 1; }
