@@ -23,7 +23,8 @@ from fetchers.base import load
 from fetchers.context import Context
 from fetchers.partial import DISK_BLOCK, Partials, open_alone, prepare
 
-FILES_AT_ONCE = 4  # large ones; each needs its space twice until it is in the store
+# Large files; each needs a core while Nix takes it, and its space twice until it is in the store.
+FILES_AT_ONCE = min(4, max(2, (os.cpu_count() or 2) // 2))
 SMALL_AT_ONCE = 8
 
 

@@ -83,11 +83,17 @@ class _Connection:
         self._numbers(0, 0)  # no references, no repair
         with path.open("rb", buffering=0) as file:
             while chunk := file.read(CHUNK_BYTES):
-                self._out.write(struct.pack("<Q", len(chunk)))
-                self._out.write(chunk)
+                self._frame(chunk)
         self._numbers(0)
         self._until_last()
         return self._text()
+
+    def _frame(self, chunk: bytes) -> None:
+        header = struct.pack("<Q", len(chunk))
+        written = os.writev(self._out.fileno(), (header, chunk))
+        view = memoryview(chunk)[written - len(header) :]
+        while view:
+            view = view[os.write(self._out.fileno(), view) :]
 
     # --- words of the protocol
 

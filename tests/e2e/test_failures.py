@@ -334,3 +334,20 @@ def test_what_is_refused_at_evaluation(nix: Nix, attribute: str, said: str) -> N
     error = nix.eval_fails(f"{model(f'{attribute};')}.drvPath")
     assert said in error
     assert "hf_x" not in error
+
+
+def test_an_encrypted_file_is_named_and_not_copied(nix: Nix, tmp_path: Path) -> None:
+    (tmp_path / "hf-token.yaml").write_text("encrypted: do-not-copy-me")
+    expression = model(f"auth.sops.secretFile = {tmp_path}/hf-token.yaml;")
+    made = nix.run("nix-instantiate", "-E", nix.expression(expression))
+    assert made.returncode == 0, made.stderr
+    derivation = nix.real(made.stdout.strip()).read_text()
+    assert "hf-token.yaml" in derivation
+    assert str(tmp_path) not in derivation
+    found = subprocess.run(
+        ["grep", "-rlaF", "do-not-copy-me", str(nix.state)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.stdout == ""
