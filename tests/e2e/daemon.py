@@ -22,7 +22,7 @@ SECONDS = 300
 # process namespace. The daemon gets an environment that holds no more than a service's would.
 _SCRIPT = """
 set -eu
-mount --bind "$STATE/nix" /nix
+rm -f /nix/var/nix/daemon-socket/socket # of the daemon before
 env -i PATH="$PATH" HOME=/root NIX_CONF_DIR="$STATE/conf" nix-daemon >"$STATE/daemon.log" 2>&1 &
 tries=0
 until [ -S /nix/var/nix/daemon-socket/socket ]; do
@@ -37,8 +37,6 @@ def need_root_and_nix() -> None:
     """Skip, with the reason, where no daemon can be started."""
     if os.getuid() != 0:
         pytest.skip("a multi-user daemon with a store of its own needs root")
-    if not Path("/nix").is_dir():
-        pytest.skip("there is no /nix over which a private store could be mounted")
     for program in ("nix-daemon", "unshare", "setpriv"):
         if not shutil.which(program):
             pytest.skip(f"{program} is not installed")
@@ -50,7 +48,7 @@ class Daemon:
     def __init__(self, state: Path) -> None:
         self.state = state
         self.home = state / "home"
-        for folder in ("nix/store", "nix/var/nix", "conf", "home"):
+        for folder in ("store/nix/store", "store/nix/var/nix", "conf", "home"):
             (state / folder).mkdir(parents=True)
         self.user = pwd.getpwnam(USER)
         os.chown(self.home, self.user.pw_uid, self.user.pw_gid)
@@ -85,12 +83,13 @@ class Daemon:
         return subprocess.run(
             [
                 *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
-                *("sh", "-c", _SCRIPT, "sh"),
+                *(str(ROOT / "scripts/with-store"), "sh", "-c", _SCRIPT, "sh"),
                 *("env", "-i", "sh", "-c", '. "$0"; exec "$@"', str(script), *map(str, words)),
             ],
             env={
                 "PATH": os.environ["PATH"],
                 "STATE": str(self.state),
+                "NIX_AI_MODELS_NIX_STATE": str(self.state),
                 "USER_ID": str(self.user.pw_uid),
                 "GROUP_ID": str(self.user.pw_gid),
             },
