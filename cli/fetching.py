@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -23,8 +24,8 @@ from fetchers.base import load
 from fetchers.context import Context
 from fetchers.partial import DISK_BLOCK, Partials, open_alone, prepare
 
-# Large files; each needs a core while Nix takes it, and its space twice until it is in the store.
-FILES_AT_ONCE = min(4, max(2, (os.cpu_count() or 2) // 2))
+ADDED_AT_ONCE = min(4, max(2, (os.cpu_count() or 2) // 2))  # each keeps a core busy
+FILES_AT_ONCE = ADDED_AT_ONCE + 1  # large ones; each needs its space twice until it is in the store
 SMALL_AT_ONCE = 8
 
 
@@ -54,6 +55,7 @@ class Fetching:
         self._on_hand, self._pace = on_hand, pace
         self._partials = Partials(cache)
         self._context = replace(context, partials=self._partials, pace=pace)
+        self._adding = threading.Semaphore(ADDED_AT_ONCE)
         self._fetcher = load(wanted.entry.source.type)
         self.origins: dict[str, str] = {}  # by path: cache, disk, or download
 
@@ -107,7 +109,8 @@ class Fetching:
             # it was the wrong content, the second try hashes, and so can say what is wrong.
             for hashed_later in (True, False):
                 origin = self._make(single, place, hashed_later=hashed_later)
-                added = nix_store.add_file(place)
+                with self._adding:
+                    added = nix_store.add_file(place)
                 place.unlink()
                 if added == single.store_path:
                     break

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from cli import nix_daemon
 from common.errors import DiskError, ModelError
@@ -57,18 +58,20 @@ def _failure(words: tuple[str, ...], stderr: str) -> ModelError:
     return kind(f"`{' '.join(words[:2])}` failed", said, "nix-ai-model doctor")
 
 
-@functools.cache
 def setting(name: str) -> str:
     """Give a setting of Nix as text; empty where it has none."""
-    words = ("nix", "--extra-experimental-features", "nix-command")
-    done = call(*words, "config", "show", "--json", fails=True)
-    if done.returncode:
-        done = call(*words, "show-config", "--json", fails=True)  # the name before Nix 2.20
-    try:
-        value = json.loads(done.stdout)[name]["value"]
-    except (ValueError, KeyError):
-        return ""
+    value = _settings().get(name, {}).get("value", "")
     return " ".join(value) if isinstance(value, list) else str(value)
+
+
+@functools.cache
+def _settings() -> dict[str, Any]:
+    words = ("nix", "--extra-experimental-features", "nix-command")
+    for name in (("config", "show"), ("show-config",)):  # the second until Nix 2.20
+        done = call(*words, *name, "--json", fails=True)
+        if done.returncode == 0:
+            return dict(json.loads(done.stdout))
+    return {}
 
 
 def real(path: str) -> Path:
