@@ -64,14 +64,17 @@ def need_python(name: str) -> Path:
     return bin_
 
 
-def need_node(package: str, version: str) -> Path:
-    """Give the directory of a package of npm at a version, or skip the test; see `need_python`."""
+def need_node(package: str, version: str, *more: str) -> Path:
+    """Give the directory of a package of npm at a version, or skip the test; see `need_python`.
+
+    `more` are words for npm beside those: options, and packages to have with it.
+    """
     folder = INSTALLED / package
     npm = [need_program("npm", "npm"), "install", "--prefix", str(folder), "--no-audit"]
-    npm += ["--no-fund", "--no-save", "--no-package-lock", f"{package}@{version}"]
-    reason = _once(package, version, lambda: _run(npm))
+    npm += ["--no-fund", "--no-save", "--no-package-lock", f"{package}@{version}", *more]
+    reason = _once(package, " ".join((version, *more)), lambda: _run(npm))
     if reason:
-        pytest.skip(f"the {package} server cannot be installed: {reason}")
+        pytest.skip(f"{package} cannot be installed: {reason}")
     return folder / "node_modules" / package
 
 
