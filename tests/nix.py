@@ -103,6 +103,20 @@ class Nix:
         return ("nix-instantiate", "--eval", "--strict", "--json", "-E", with_lib(expression))
 
 
+def nix_says(state: Path, *command: str, **settings: Any) -> str:
+    """Give what a Nix command prints, run with a state of its own and never with the machine's."""
+    environ = os.environ | {"NIX_AI_MODELS_NIX_STATE": str(state)}
+    done = subprocess.run(
+        [str(ROOT / "scripts/with-nix"), *command],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+        **settings,
+    )
+    return done.stdout.strip()
+
+
 def with_lib(expression: str) -> str:
     """Put `lib` into the scope of an expression."""
     toolchain = f'import {ROOT}/lib/toolchains/host.nix {{ python = builtins.getEnv "{PYTHON}"; }}'

@@ -1,7 +1,6 @@
 """Nix code as text: Nix reads it back as the value it was written from."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from cli.nix_text import Raw, to_nix
 from common.errors import UsageError
+from tests.nix import nix_says
 
 TRICKY = [
     "${x}", "$${x}", "$$${x}", "$", "\\${x}", "''", "'''", '"', "\\", "\\\\n", "a\nb\r\tc",
@@ -36,11 +36,8 @@ NAMES = [
 
 
 def by_nix(text: str, folder: Path) -> Any:
-    done = subprocess.run(
-        ["nix-instantiate", "--eval", "--strict", "--json", "-"],
-        input=text, cwd=folder, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return json.loads(done.stdout)
+    evaluation = ("nix-instantiate", "--eval", "--strict", "--json", "-")
+    return json.loads(nix_says(folder / "nix", *evaluation, input=text, cwd=folder))
 
 
 @pytest.mark.nix

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import subprocess
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -14,6 +13,7 @@ from cli.source import default_name
 from common.digest import nar_sha256, to_sri
 from common.reference import parse_reference
 from tests.hub import Hub, Repo, Sparse
+from tests.nix import nix_says
 
 COMMON = {"config.json": b"{}", "README.md": b"# hi\n", "1_Pooling/config.json": b'{"dim": 3}'}
 HUGE = Sparse(100 << 30, "ab" * 32)
@@ -28,15 +28,8 @@ def sri(content: bytes) -> str:
 def evaluate(expression: str, folder: Path) -> Any:
     """Let Nix read the printed call; gives the arguments that `fetchModel` gets."""
     text = f"let nix-ai-models.lib.fetchModel = arguments: arguments; in {expression}"
-    done = subprocess.run(
-        ["nix-instantiate", "--eval", "--strict", "--json", "--read-write-mode", "-E", text],
-        cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "NIX_STATE_DIR": str(folder / "state")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout)
+    evaluation = ("nix-instantiate", "--eval", "--strict", "--json", "--read-write-mode")
+    return json.loads(nix_says(folder.parent / "nix", *evaluation, "-E", text, cwd=folder))
 
 
 def write(folder: Path, files: dict[str, bytes]) -> Path:
@@ -72,16 +65,11 @@ def test_the_small_hash_is_the_one_nix_computes(command, hub: Hub, tmp_path: Pat
     hub.put(Repo("org/tiny", files=COMMON))
     entry = command.ok("prefetch", "hf:org/tiny", "--format", "lock")
     tree = write(tmp_path / "tree", COMMON)
-    by_nix = subprocess.run(
-        ["nix-hash", "--type", "sha256", "--base32", str(tree)],
-        capture_output=True, text=True, check=True,
-    ).stdout.strip()  # fmt: skip
-    to_base32 = ["nix-hash", "--type", "sha256", "--to-base32"]
-    printed = entry.json["small"]["hash"].removeprefix("sha256-")
-    ours = subprocess.run(
-        [*to_base32, base64.b64decode(printed).hex()], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    assert ours == by_nix
+    sha256 = (tmp_path / "nix", "nix-hash", "--type", "sha256")
+    printed = base64.b64decode(entry.json["small"]["hash"].removeprefix("sha256-"))
+    assert nix_says(*sha256, "--to-base32", printed.hex()) == nix_says(
+        *sha256, "--base32", str(tree)
+    )
 
 
 def test_a_weight_of_100_gb_costs_seconds_and_not_one_byte(command, hub: Hub) -> None:
@@ -189,11 +177,9 @@ def test_a_local_path_is_one_for_nix(command) -> None:
     write(command.folder / "m", {"config.json": b"{}"})
     expression = command.ok("prefetch", "file:m").out
     text = f"let nix-ai-models.lib.fetchModel = a: toString a.source.local.path; in {expression}"
-    done = subprocess.run(
-        ["nix-instantiate", "--eval", "--json", "-E", text],
-        cwd=command.folder, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert json.loads(done.stdout) == str(command.folder / "m")
+    evaluation = ("nix-instantiate", "--eval", "--json", "-E", text)
+    given = nix_says(command.folder.parent / "nix", *evaluation, cwd=command.folder)
+    assert json.loads(given) == str(command.folder / "m")
 
 
 def test_an_address_with_a_secret_is_refused_and_not_shown(command) -> None:
