@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from cli import nix_daemon
 from common.errors import DiskError, ModelError
 from common.secrets import mask
 
+_BUSY = "is busy"
+_BUSY_SECONDS = (0.1, 0.3, 1.0, 3.0)  # waits between attempts
 _PATHS_A_CALL = 200  # so that an argument list never gets too long
 _FETCHED = re.compile(r"^\s+(/\S+)$", re.MULTILINE)
 _LOCAL_ROOT = re.compile(r"local\?(?:.*&)?root=([^&]+)")
@@ -41,10 +44,17 @@ def call(*words: str, quiet: bool = True, fails: bool = False) -> subprocess.Com
         ModelError: there is no Nix, or it fails.
     """
     stderr = subprocess.PIPE if quiet else None
-    try:
-        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=stderr, text=True, check=False)
-    except FileNotFoundError as error:
-        raise ModelError("Nix is not installed", f"no {words[0]} on PATH", NO_NIX) from error
+    for seconds in (*_BUSY_SECONDS, 0.0):
+        try:
+            done = subprocess.run(
+                words, stdout=subprocess.PIPE, stderr=stderr, text=True, check=False
+            )
+        except FileNotFoundError as error:
+            raise ModelError("Nix is not installed", f"no {words[0]} on PATH", NO_NIX) from error
+        # Nix gives up at once where another process is just making the store's database.
+        if not (done.returncode and done.stderr and _BUSY in done.stderr):
+            break
+        time.sleep(seconds)
     if done.returncode and not fails:
         raise _failure(words, done.stderr or "")
     return done

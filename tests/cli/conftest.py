@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,7 +50,12 @@ class Command:
         environment = self.environment | settings.pop("env", {})
         settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | settings
         return subprocess.Popen(
-            [str(program), *map(str, words)], cwd=self.folder, env=environment, **settings
+            [str(program), *map(str, words)],
+            cwd=self.folder,
+            env=environment,
+            # A shell that runs the tests in its background has them ignore ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            **settings,
         )
 
     def __call__(self, *words: str | Path, **settings: Any) -> Result:
