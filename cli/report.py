@@ -13,7 +13,8 @@ _MARK = {"passed": "ok", "failed": "REFUSED", "warned": "warning", "skipped": "s
 def say_report(report: Report) -> None:
     """Write one line a check, and what it found, to the log."""
     for check in report.checks:
-        write(f"{_MARK[check.outcome]:>8}  {check.name} {check.version}{_because(check)}")
+        version = "" if check.outcome == "skipped" else f" {check.version}"
+        write(f"{_MARK[check.outcome]:>8}  {check.name}{version}{_because(check)}")
         for finding in check.findings:
             if finding.severity != "info":
                 write(f"          {finding.severity}: {finding.file}: {finding.message}")

@@ -54,7 +54,7 @@ class Command:
             cwd=self.folder,
             env=environment,
             # A shell that runs the tests in its background has them ignore ctrl-C.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
             **settings,
         )
 
