@@ -157,4 +157,4 @@ def test_without_a_policy_the_report_says_so(nix: Nix, hub: Hub, pin: Pin) -> No
     assert {check["outcome"] for check in ours} == {"skipped"}
     assert {check["detail"] for check in ours} == {'security.policy = "off"'}
     assert mine == {"name": "mine", "version": "", "outcome": "passed", "output": "mine\n"}
-    assert 'skipped  pickle-scan 1: security.policy = "off"' in built.log
+    assert 'skipped  pickle-scan: security.policy = "off"' in built.log

@@ -18,9 +18,10 @@ from tests.e2e.loading import load
 from tests.e2e.models import safetensors, tiny_bert
 from tests.hub import Hub, Repo
 from tests.layouts.test_ollama import gguf, read
-from tests.nix import Nix
+from tests.nix import ROOT, Nix
 from tests.servers.registry import MANIFEST_TYPE, Registry, registry
 
+WITH_STORE = str(ROOT / "scripts/with-store")
 TOKENIZER = {"tokenizer.json": b'{"version": "1.0"}' * 9}
 SMALL = {"config.json": b'{"model_type": "bert"}', "model.safetensors": safetensors(2 << 20)}
 ALLOWED_GROUP = "users"
@@ -183,10 +184,8 @@ def test_a_lazy_model_is_small_and_comes_when_it_is_wanted(
     eager = nix.eval(f"toString {model}")
 
     def inside(script: str) -> subprocess.CompletedProcess[str]:
-        # NB: not in the view of `with-store`, a chroot, in which Nix can make no sandbox.
-        mount = f"mount --bind {nix.state}/store/nix /nix; {script}"
         environ = {"HOME": str(folder), "HF_ENDPOINT": hub.endpoint}
-        return nix.run("unshare", "--mount", "sh", "-euc", mount, **environ)
+        return nix.run(WITH_STORE, "sh", "-euc", script, **environ)
 
     def read_weights() -> subprocess.CompletedProcess[str]:
         return inside(
@@ -224,8 +223,7 @@ def test_a_root_of_a_manifest_keeps_the_model_until_it_is_removed(
     manifest.write_text(json.dumps(data))
 
     def inside(script: str) -> None:
-        mount = f"mount --bind {nix.state}/store/nix /nix; {script}"
-        done = nix.run("unshare", "--mount", "sh", "-euc", mount)
+        done = nix.run(WITH_STORE, "sh", "-euc", script)
         assert done.returncode == 0, done.stderr
 
     link = f"{command}/bin/nix-ai-model link --manifest {manifest}"
