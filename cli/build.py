@@ -106,7 +106,7 @@ def _run_commands(
     plan: Plan, commands: Sequence[Mapping[str, Any]], items: tuple[Item, ...], out: Path | None
 ) -> tuple[CheckResult, ...]:
     """Run the user's own programs in order; until there is an output, `$out` is the raw files."""
-    src = Path.cwd() / "src"
+    src = _source(plan)
     results = []
     for command in commands:
         write(f"running {command['name']}")
@@ -128,6 +128,12 @@ def _run_commands(
         if result.outcome == "failed":
             break
     return tuple(results)
+
+
+def _source(plan: Plan) -> Path:
+    """Give the raw files as one directory: of links, where each is a path of the store."""
+    tree = Path(plan["tree"] or "")
+    return tree if plan["tree"] and tree.is_dir() else Path.cwd() / "src"
 
 
 def _ignored(plan: Plan, items: tuple[Item, ...]) -> tuple[str, ...]:

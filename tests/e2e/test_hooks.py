@@ -1,6 +1,7 @@
 """The user's own validators, scanners and scripts, in a real build."""
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,8 @@ from tests.nix import Nix
 FILES = {"config.json": b'{"model_type": "bert"}', "deep/notes.txt": b"hello\n"}
 SIZE = sum(map(len, FILES.values()))
 REPO = Repo("org/tiny", files=FILES)
+CLAMSCAN = "/usr/bin/clamscan"  # as builds see it
+FOLLOW = "--follow-dir-symlinks=2 --follow-file-symlinks=2"
 META = ".nix-ai-model-meta.json"
 
 
@@ -106,6 +109,41 @@ def test_a_custom_scanner_is_a_validator_too(nix: Nix, hub: Hub, model: str) -> 
     asked = f"security.customScanners = [ {scanner} ];"
     log = nix.build_fails(f"({model}).override {{ {asked} }}", HF_ENDPOINT=hub.endpoint)
     assert "clam" in log.partition("model tiny is refused")[2]
+
+
+@pytest.fixture
+def clamscan(tmp_path: Path) -> str:
+    """Give a clamscan whose one signature is the text of a file of the model."""
+    if not Path(CLAMSCAN).exists():
+        pytest.skip(f"ClamAV is not installed: there is no {CLAMSCAN}")
+    signature = tmp_path / "ours.ndb"
+    signature.write_text(f"Ours:0:*:{FILES['deep/notes.txt'].strip().hex()}\n")
+    return f"{CLAMSCAN} -d ${{{signature}}} -r"
+
+
+def test_clamav_as_in_its_manual_looks_at_a_tree(nix: Nix, hub: Hub, clamscan: str) -> None:
+    asked = f"security.customScanners = [ {hook('clamav', f'{clamscan} $out')} ];"
+    hub.put(REPO)
+    source = 'source.huggingface.repo = "org/tiny"; name = "tiny"; hash = lib.fakeHash;'
+    wrong = nix.build_fails(f"lib.fetchModel {{ {source} }}", HF_ENDPOINT=hub.endpoint)
+    source = source.replace("lib.fakeHash", f'"{wrong.partition("got:")[2].split()[0]}"')
+    log = nix.build_fails(f"lib.fetchModel {{ {source} {asked} }}", HF_ENDPOINT=hub.endpoint)
+    assert "notes.txt: Ours.UNOFFICIAL FOUND" in log
+    assert "clamav" in log.partition("model tiny is refused")[2]
+
+
+def test_clamav_that_passes_over_links_has_not_passed(
+    nix: Nix, hub: Hub, model: str, clamscan: str
+) -> None:
+    def refused(options: str) -> str:
+        scanner = hook("clamav", f"{clamscan} {options} $out")
+        asked = f"({model}).override {{ security.customScanners = [ {scanner} ]; }}"
+        return nix.build_fails(asked, HF_ENDPOINT=hub.endpoint)
+
+    log = refused("")
+    assert "passed over 2 links" in log
+    assert FOLLOW in log.partition("try:")[2]
+    assert "Ours.UNOFFICIAL FOUND" in refused(FOLLOW)
 
 
 def test_a_hook_sees_no_credentials_and_no_network(nix: Nix, hub: Hub, model: str) -> None:
