@@ -8,6 +8,7 @@ from typing import Any
 from common.findings import Finding
 
 POLICIES = ("safe-only", "scanned", "off")
+SECOND_OPINIONS = ("picklescan", "fickling")  # what `security.scanners` may name
 
 
 @dataclass(frozen=True)
