@@ -7,13 +7,11 @@ from common.errors import UsageError
 from common.files import check_path
 from common.findings import Finding, Severity
 from validators.base import Check, Model, ModelFile
-from validators.containers import Member, Trouble, walk
+from validators.containers import Member, Trouble
 from validators.containers.magic import EXECUTABLE
-from validators.pickle import evidence
-from validators.pickle.stream import pickles
+from validators.visits import Shared, Sight, Visit
 
 NAME = "file-types"
-PROBE_OPCODES = 200_000  # enough to tell a pickle
 _SCANNED = 'security.policy = "scanned";'
 _MOST_TROUBLES = 100  # said of one file
 # Endings that promise a format that runs no code; what else such a file is, is no accident.
@@ -25,16 +23,20 @@ _UNMARKED = (
 )  # fmt: skip
 
 
-def run(model: Model) -> Iterator[Finding]:
-    """Identify every file and member."""
-    for file in model.files:
+class _Visit(Visit):
+    """Identifies every file and member."""
+
+    needs_pickles = True
+
+    def file(self, file: ModelFile) -> Iterator[Finding]:
         yield from _path(file)
         if not file.local.is_file():
             yield _say(file.path, "error", "link", "is no regular file, or a link to nothing")
-            continue
-        troubles: list[Trouble] = []
-        for member in walk(file, troubles.append):
-            yield from _member(model, member)
+
+    def member(self, member: Member, sight: Sight) -> Iterator[Finding]:
+        yield from _member(self.model, member, sight)
+
+    def left(self, _: ModelFile, troubles: list[Trouble]) -> Iterator[Finding]:
         for trouble in troubles[:_MOST_TROUBLES]:
             yield _say(trouble.path, "error", trouble.rule, trouble.message)
 
@@ -46,7 +48,7 @@ def _path(file: ModelFile) -> Iterator[Finding]:
         yield _say(file.path, "error", "path", "has a path that leaves the model")
 
 
-def _member(model: Model, member: Member) -> Iterator[Finding]:
+def _member(model: Model, member: Member, sight: Sight) -> Iterator[Finding]:
     if member.link is not None:
         yield from _link(member)
         return
@@ -63,16 +65,9 @@ def _member(model: Model, member: Member) -> Iterator[Finding]:
         yield _say(member.path, severity, "executable", message, _SCANNED)
     elif member.kind == "data" and not member.depth and ending not in _UNMARKED:
         yield _say(member.path, "info", "unidentified", "is of no format that is known here")
-    if member.kind not in EXECUTABLE and _is_pickle(member):
+    if member.kind not in EXECUTABLE and sight.is_pickle:
         message = "is a pickle, which can run code when it is loaded"
         yield _say(member.path, severity, "pickle", message, _SCANNED)
-
-
-def _is_pickle(member: Member) -> bool:
-    try:
-        return evidence.is_pickle(list(pickles(member.source, 0, PROBE_OPCODES)))
-    except Trouble:
-        return False
 
 
 def _link(member: Member) -> Iterator[Finding]:
@@ -95,4 +90,5 @@ def _say(path: str, severity: Severity, rule: str, message: str, remedy: str = "
     return Finding(path, NAME, severity, message, "", remedy, rule)
 
 
+run = Shared(_Visit)
 CHECK = Check(name=NAME, version="1", run=run, timeout=1800.0, memory=512 << 20)
