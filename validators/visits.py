@@ -29,12 +29,14 @@ class Sight:
     Attributes:
         first: the pickle at the very beginning, if bytes are there.
         noted: whether anything was odd or not followed in any of its pickles.
+        given_up: rule and message of what ended a walk early.
         trouble: why its bytes cannot be read to their end.
         opcodes: how many were read in all.
     """
 
     first: Pickle | None = None
     noted: bool = False
+    given_up: set[tuple[str, str]] = field(default_factory=set)
     trouble: Trouble | None = None
     opcodes: int = 0
 
@@ -43,6 +45,8 @@ class Sight:
         if self.first is None and pickle.start == 0:
             self.first = pickle
         self.noted |= bool(pickle.notes)
+        if len(self.given_up) < MOST_ALIKE:
+            self.given_up.update((rule, message) for rule, message, _ in pickle.notes)
         self.opcodes += pickle.opcodes
 
     @property
@@ -212,6 +216,7 @@ def _pickles(member: Member, visits: list[tuple[Visit, Told]]) -> Sight:
                 taken.take(one.pickle, member, found)
     except Trouble as trouble:
         sight.trouble = trouble
+        sight.given_up.add((trouble.rule, trouble.message))
     except Exception as error:  # noqa: BLE001 - fails those who need it, and nobody else
         for _, taken in concerned:
             taken.error = taken.error or error
