@@ -139,6 +139,8 @@ class Told:
         try:
             for finding in tell(*shown):
                 self._add(finding)
+        except MemoryError as error:
+            self.error = error.with_traceback(None)  # the frames would hold on to the memory
         except Exception as error:  # noqa: BLE001 - its own failure, and nobody else's
             self.error = error
         self.seconds += time.perf_counter() - began
