@@ -17,7 +17,7 @@ from validators import external
 OnFailure = Literal["abort", "warn", "skip", "ignore", "persist"]
 _OUTCOMES: dict[str, Outcome] = {
     "abort": "failed",
-    "persist": "failed",  # the caller keeps the files, see `layouts`
+    "persist": "failed",  # and the caller keeps the files
     "fail": "failed",
     "warn": "warned",
     "skip": "skipped",

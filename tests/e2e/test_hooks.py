@@ -185,6 +185,27 @@ def test_a_script_that_fails_leaves_nothing(nix: Nix, hub: Hub, model: str) -> N
     assert not [name for name in nix.outputs() if name.endswith("-tiny")]
 
 
+def test_what_a_script_failed_on_is_kept(nix: Nix, hub: Hub, model: str, tmp_path: Path) -> None:
+    broken = hook(
+        "broken", "echo why; echo half > $out/half; exit 3", "script", 'onFailure = "persist";'
+    )
+    asked = f'{scripts(broken)} onDownloadFailure.persistPath = "{tmp_path}/kept";'
+    expression = f"({model}).override {{ {asked} }}"
+    log = nix.build_fails(expression, HF_ENDPOINT=hub.endpoint)
+    assert "the files that broken failed on are lost with this build: it cannot write to" in log
+    assert f"try: extra-sandbox-paths = {tmp_path}/kept" in log
+    (tmp_path / "kept").mkdir()
+    shown = ("--option", "extra-sandbox-paths", f"{tmp_path}/kept")
+    log = nix.build_fails(expression, *shown, HF_ENDPOINT=hub.endpoint)
+    [place] = (tmp_path / "kept").iterdir()
+    assert f"kept in {place}" in log
+    assert place.name.startswith("tiny-")
+    assert (place / "output.txt").read_text() == "why\n"
+    assert (place / "out/half").read_text() == "half\n"
+    assert (place / "src/config.json").is_symlink()
+    assert not [name for name in nix.outputs() if name.endswith("-tiny")]
+
+
 def test_without_a_policy_the_report_says_so(nix: Nix, hub: Hub, pin: Pin) -> None:
     evil = b"cposix\nsystem\n(S'false'\ntR."
     model = pin(Repo("org/evil", files={**FILES, "pytorch_model.bin": evil}), "evil")
