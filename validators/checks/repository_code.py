@@ -84,7 +84,7 @@ def _judge(source: Source, model: Model) -> Iterator[Problem]:
         yield from _tags(source)
     elif source.base.endswith(PYTHON_TEXTS) and not _is_other(source):
         yield from _python(source, model)
-    elif source.base.endswith(SCRIPT_ENDINGS) or source.read(0, 2) == b"#!":
+    elif source.base.endswith(SCRIPT_ENDINGS) or "script" in source.kinds:
         yield from _script(source, severity)
 
 
