@@ -40,10 +40,9 @@ def _run(model: Model) -> Iterator[Finding]:
 def _file(file: ModelFile, model: Model) -> Iterator[Finding]:
     archives: dict[str, _Archive] = {}
     for member in walk(file):
-        outer, inside, _ = member.path.rpartition("!")
-        if not inside:
+        if not member.within:
             continue
-        archive = archives.setdefault(outer, _Archive())
+        archive = archives.setdefault(member.within, _Archive())
         for problem in _member(member, archive, model):
             archive.told += 1
             if archive.told <= MAX_FINDINGS:

@@ -9,6 +9,7 @@ from common.findings import Finding, Severity
 from validators.base import Check, Model, ModelFile
 from validators.containers import Member, Trouble, walk
 from validators.containers.magic import EXECUTABLE
+from validators.containers.names import leaves
 from validators.pickle import evidence
 from validators.pickle.stream import pickles
 
@@ -50,7 +51,7 @@ def _member(model: Model, member: Member) -> Iterator[Finding]:
     if member.link is not None:
         yield from _link(member)
         return
-    if _climbs(member.name) and member.depth:
+    if leaves(member.name) and member.depth:
         yield _say(member.path, "error", "path", "is unpacked outside its directory")
     ending = posixpath.splitext(member.name.lower())[1]
     promised = _PROMISES.get(ending)
@@ -78,17 +79,9 @@ def _is_pickle(member: Member) -> bool:
 def _link(member: Member) -> Iterator[Finding]:
     target = member.link or ""
     base = "" if member.hard else posixpath.dirname(member.name)
-    if _climbs(posixpath.normpath(posixpath.join(base, target))):
+    if leaves(posixpath.normpath(posixpath.join(base, target))):
         message = f"is a link that leaves the archive, to {target!r}"
         yield _say(member.path, "error", "link", message)
-
-
-def _climbs(path: str) -> bool:
-    return (
-        path.startswith(("/", "\\"))
-        or ".." in path.replace("\\", "/").split("/")
-        or path[1:2] == ":"
-    )
 
 
 def _say(path: str, severity: Severity, rule: str, message: str, remedy: str = "") -> Finding:
