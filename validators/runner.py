@@ -69,18 +69,26 @@ def _run(
         findings, version, detail = _apart(model, module, check)
     except Exception as error:  # noqa: BLE001 - whatever a check does wrong is a refusal
         findings, version, detail = (), check.version, f"could not be run: {error}"
-    findings = tuple(sorted(_soften(finding, ignored) for finding in findings))
+    findings = tuple(sorted(_soften(model, finding, ignored) for finding in findings))
     outcome = _outcome(model, check, findings, detail)
     seconds = round(time.monotonic() - started, 3) if timing else None
     return CheckResult(check.name, version, outcome, findings, detail, seconds)
 
 
-def _soften(finding: Finding, ignored: tuple[str, ...]) -> Finding:
+def _soften(model: Model, finding: Finding, ignored: tuple[str, ...]) -> Finding:
     """Make a finding about a file that is left out of the model one that does not refuse."""
-    if finding.severity == "error" and finding.file.partition("!")[0] in ignored:
+    if finding.severity == "error" and _is_left_out(model, finding, ignored):
         message = f"{finding.message} (left out of the model by `security.ignoreFiles`)"
         return replace(finding, severity="warning", message=message)
     return finding
+
+
+def _is_left_out(model: Model, finding: Finding, ignored: tuple[str, ...]) -> bool:
+    # NB: a file's own name may hold a "!", too: it must not pass for a member of another.
+    ends = [at for at, mark in enumerate(finding.file) if mark == "!"]
+    owners = {finding.file[:end] for end in ends} | {finding.file}
+    named = {file.path for file in model.files} & owners
+    return bool(named) and named <= set(ignored)
 
 
 def _outcome(model: Model, check: Check, findings: tuple[Finding, ...], detail: str) -> Outcome:
