@@ -107,18 +107,26 @@ def _ignored(model: Model) -> tuple[str, ...]:
 def _judged(
     model: Model, check: Check, raw: _Raw, ignored: tuple[str, ...], *, timing: bool
 ) -> CheckResult:
-    findings = tuple(sorted(_soften(finding, ignored) for finding in raw.findings))
+    findings = tuple(sorted(_soften(model, finding, ignored) for finding in raw.findings))
     outcome = _outcome(model, check, findings, raw.failure)
     seconds = round(raw.seconds, 3) if timing else None
     return CheckResult(check.name, raw.version, outcome, findings, raw.failure, seconds)
 
 
-def _soften(finding: Finding, ignored: tuple[str, ...]) -> Finding:
+def _soften(model: Model, finding: Finding, ignored: tuple[str, ...]) -> Finding:
     """Make a finding about a file that is left out of the model one that does not refuse."""
-    if finding.severity == "error" and finding.file.partition("!")[0] in ignored:
+    if finding.severity == "error" and _is_left_out(model, finding, ignored):
         message = f"{finding.message} (left out of the model by `security.ignoreFiles`)"
         return replace(finding, severity="warning", message=message)
     return finding
+
+
+def _is_left_out(model: Model, finding: Finding, ignored: tuple[str, ...]) -> bool:
+    # NB: a file's own name may hold a "!", too: it must not pass for a member of another.
+    ends = [at for at, mark in enumerate(finding.file) if mark == "!"]
+    owners = {finding.file[:end] for end in ends} | {finding.file}
+    named = {file.path for file in model.files} & owners
+    return bool(named) and named <= set(ignored)
 
 
 def _outcome(model: Model, check: Check, findings: tuple[Finding, ...], detail: str) -> Outcome:

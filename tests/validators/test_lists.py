@@ -74,8 +74,9 @@ def test_classes_that_may_only_be_instantiated() -> None:
     assert verdict(*layer, pushed=2, instances=2, called=True) == "harmless"
     assert verdict(*layer, pushed=2, instances=1, called=True) == "unknown"
     callback = ("pytorch_lightning.callbacks.early_stopping", "EarlyStopping")
-    assert verdict(*callback, pushed=1) == "harmless"
-    assert verdict(*callback, pushed=1, called=True) == "unknown"
+    assert verdict(*callback, pushed=1, keys=1) == "harmless"
+    assert verdict(*callback, pushed=1) == "unknown"
+    assert verdict(*callback, pushed=2, keys=2, called=True) == "unknown"
 
 
 @pytest.mark.skipif(not SURVEY, reason="NIX_AI_MODELS_HUB_GLOBALS names no survey of the Hub")

@@ -200,3 +200,15 @@ def test_allowing_is_exact(model_root: Path) -> None:
         make_model(model_root, allowGlobals=["my:module.Thing"]), checks=["pickle-scan"]
     )
     assert not report.refused
+
+
+def test_a_file_does_not_pass_for_a_member_of_one_left_out(model_root: Path) -> None:
+    (model_root / "training_args.bin").write_bytes(payload())
+    (model_root / "training_args.bin!weights.bin").write_bytes(payload())
+    model = make_model(model_root, ignoreFiles=["training_args.bin"])
+    report = run_checks(model, checks=["pickle-scan"])
+    severities = {finding.file: finding.severity for finding in report.findings}
+    assert severities == {
+        "training_args.bin": "warning",
+        "training_args.bin!weights.bin": "error",
+    }

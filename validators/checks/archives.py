@@ -38,10 +38,9 @@ class _Visit(Visit):
         return iter(())
 
     def member(self, member: Member, _: Sight) -> Iterator[Finding]:
-        outer, inside, _name = member.path.rpartition("!")
-        if not inside:
+        if not member.within:
             return
-        archive = self._archives.setdefault(outer, _Archive())
+        archive = self._archives.setdefault(member.within, _Archive())
         for problem in _member(member, archive, self.model):
             archive.told += 1
             if archive.told <= MAX_FINDINGS:

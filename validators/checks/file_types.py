@@ -10,6 +10,7 @@ from common.findings import Finding, Severity
 from validators.base import Check, Model, ModelFile
 from validators.containers import Member, Trouble
 from validators.containers.magic import EXECUTABLE, NATIVE
+from validators.containers.names import leaves
 from validators.formats.source import shown
 from validators.visits import Shared, Sight, Visit
 
@@ -65,7 +66,7 @@ def _member(model: Model, member: Member, sight: Sight) -> Iterator[Finding]:
     if member.link is not None:
         yield from _link(member)
         return
-    if _climbs(member.name) and member.depth:
+    if leaves(member.name) and member.depth:
         message = "is unpacked outside its directory"
         yield _say(member.path, "error", "path", message, shown(member.name), _PACK)
     ending = posixpath.splitext(member.name.lower())[1]
@@ -94,17 +95,9 @@ def _member(model: Model, member: Member, sight: Sight) -> Iterator[Finding]:
 def _link(member: Member) -> Iterator[Finding]:
     target = member.link or ""
     base = "" if member.hard else posixpath.dirname(member.name)
-    if _climbs(posixpath.normpath(posixpath.join(base, target))):
+    if leaves(posixpath.normpath(posixpath.join(base, target))):
         message = "is a link that leaves the archive"
         yield _say(member.path, "error", "link", message, shown(target), _PACK)
-
-
-def _climbs(path: str) -> bool:
-    return (
-        path.startswith(("/", "\\"))
-        or ".." in path.replace("\\", "/").split("/")
-        or path[1:2] == ":"
-    )
 
 
 def _leave(path: str) -> str:

@@ -58,7 +58,7 @@ class Found:
 
 def members(source: Source, trouble: Callable[[Trouble], None]) -> Iterator[Found]:
     """Give every member that any reader could see; report what does not fit together."""
-    seen: set[tuple[int, int]] = set()
+    seen: set[tuple[int, int, int]] = set()
     covered: list[tuple[int, int]] = []
     declared = [0, 0]
     for entry in _central(source):
@@ -77,9 +77,9 @@ def members(source: Source, trouble: Callable[[Trouble], None]) -> Iterator[Foun
         declared[0] += entry.unpacked
         declared[1] += entry.packed
         for method in sorted({entry.method, header.method}):
-            if (start, method) not in seen:
-                seen.add((start, method))
-                yield from _found(source, entry, (start, packed, method), trouble)
+            if (place := (start, packed, method)) not in seen:
+                seen.add(place)
+                yield from _found(source, entry, place, trouble)
     _judge_sizes(covered, declared, trouble)
     yield from _hidden(source, covered, trouble)
 
