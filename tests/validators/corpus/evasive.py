@@ -88,7 +88,9 @@ def arrays() -> Iterator[Evasive]:
     large = short("shape") + b"J\x40\x0d\3\0\x85"  # 200,000 bytes
     refilled = b"K\1K\1\x85" + sg("numpy", "dtype") + short("u1") + b"\x85R\x89C\1xt"
     data = _array(large) + b"ub" + unpadded + b"\0" * 200_000 + b"(" + refilled + b"b"
-    yield _joblib("array that is filled twice", data + b"0" + b"N0" * 60_000 + evil + b"\0" * 100_000)
+    yield _joblib(
+        "array that is filled twice", data + b"0" + b"N0" * 60_000 + evil + b"\0" * 100_000
+    )
     many = b"".join(b"K" + bytes([number]) + b"N" for number in range(40))
     named = b"".join(short(f"key{number}") + b"N" for number in range(70))
     small = short("shape") + b"K\7\x85"
