@@ -43,6 +43,8 @@ _CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9_]*")
 _VALUES = frozenset(
     ("__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__")
 )
+# What Keras 2 writes into a SavedModel for tuples, shapes and types; they hold no `config`.
+_PLAIN_VALUES = frozenset(("__tuple__", "TensorShape", "TypeSpec", "CompositeTensor"))
 _LOADERS = frozenset(("TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSMLayer", "__typespec__"))
 _FILE_KEYS = frozenset(
     ("filepath", "file_path", "filename", "fname", "origin", "cache_dir", "vocabulary_file", "url")
@@ -113,11 +115,16 @@ def _object(value: dict[str, Any], model: Model) -> Iterator[Problem]:
         yield _refused("keras-code", message, value)
     elif name == "function":
         yield from _function(value, module)
-    elif name not in _VALUES:
+    elif not _is_value(value, name, module):
         yield from _class(value, name, module, model)
     if registered and module and _odd(registered, value):
         message = "the registered name of an object is not the one of its class"
         yield _refused("keras-name", message, value)
+
+
+def _is_value(value: dict[str, Any], name: str, module: str | None) -> bool:
+    plain = name in _PLAIN_VALUES and module is None and "config" not in value
+    return plain or name in _VALUES
 
 
 def _odd(registered: str, value: dict[str, Any]) -> bool:

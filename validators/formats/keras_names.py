@@ -113,5 +113,13 @@ KLD MAE MAPE MSE MSLE kld kullback_leibler_divergence logcosh mae mape mse msle
 threshold top_k_categorical_accuracy truncated_normal tversky unit_norm variance_scaling zeros
 """
 
-CLASSES = frozenset((_CLASSES + _OPERATIONS).split())
+# Keras 2.11 to 2.15 register these of their own in the package meant for other people's.
+_REGISTERED = """
+Adadelta Adafactor Adagrad Adam AdamW Adamax CustomScaleLayer Ftrl Lion Nadam RMSprop SGD
+SharpnessAwareMinimization
+"""
+
+CLASSES = frozenset((_CLASSES + _OPERATIONS).split()) | {
+    f"Custom>{name}" for name in _REGISTERED.split()
+}
 FUNCTIONS = frozenset(_FUNCTIONS.split())
