@@ -144,7 +144,7 @@ def store() -> Path:
 
 
 def built(name: str, entry: Entry) -> Iterator[Found]:
-    """Find the outputs of Nix that hold exactly what is locked, but for files that were left out."""
+    """Find the outputs of Nix that hold what is locked, but for files that were left out."""
     locked = {path: file.sha256 for path, file in entry.files.items()}
     for path in _store_paths(store()).get(name, ()):
         if (path / META_FILE).is_file():
