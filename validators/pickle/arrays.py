@@ -11,7 +11,7 @@ from math import prod
 from validators.pickle import opcodes as op
 from validators.pickle.dtypes import OBJECT
 from validators.pickle.machine import Machine
-from validators.pickle.values import DATA, Dtype, Global, Pickle, Use, Value, Wrapper
+from validators.pickle.values import DATA, OPAQUE, Dtype, Global, Pickle, Use, Value, Wrapper
 from validators.pickle.window import Ended, Window
 
 FORK_OPCODES = 100_000  # read of a way that only a foreign loader would take
