@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from validators.pickle import literals
 from validators.pickle.dtypes import built_size, item_size
 from validators.pickle.values import DATA, LOADED, OPAQUE, TUPLE, Dtype, Global, Value, Wrapper
-from validators.pickle.window import Ended
+from validators.pickle.window import CUT, ENDED, Ended
 
 if TYPE_CHECKING:
     from validators.pickle.machine import Machine
@@ -60,7 +60,7 @@ def _step(m: Machine, size: int) -> bytes:
     """Read the fixed argument of the current opcode and move behind it."""
     argument = m.window.at(m.pos + 1, size)
     if len(argument) < size:
-        raise Ended("the data ends")
+        raise Ended(ENDED)
     m.pos += 1 + size
     return argument
 
@@ -73,7 +73,7 @@ def _line(m: Machine) -> bytes | None:
 def _skip(m: Machine, size: int) -> None:
     """Move over a variable argument, which has to exist."""
     if size and not m.window.exists(m.pos + size - 1):
-        raise Ended("an argument longer than the data")
+        raise Ended(CUT)
     m.pos += size
 
 

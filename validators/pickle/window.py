@@ -6,6 +6,7 @@ WINDOW_BYTES = 256 << 10
 LONGEST_NAME = 64 << 10  # bytes of a text argument that are kept; the rest is skipped
 LOOKAHEAD = 16  # bytes; more than an opcode and its fixed part need
 ENDED = "the data ends"  # why a walk stops where nothing follows
+CUT = "an argument longer than the data"
 _FIND_BYTES = 1 << 20
 
 
