@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 from validators.pickle import literals
 from validators.pickle.dtypes import built_size, item_size
-from validators.pickle.values import DATA, LOADED, OPAQUE, TUPLE, Dtype, Global, Value, Wrapper
+from validators.pickle.values import (
+    DATA,
+    LOADED,
+    OPAQUE,
+    TENSOR,
+    TUPLE,
+    Dtype,
+    Global,
+    Value,
+    Wrapper,
+)
 from validators.pickle.window import CUT, ENDED, Ended
 
 if TYPE_CHECKING:
@@ -36,6 +46,7 @@ ARRAY_WRAPPERS = {
     Global("sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper"),
 }
 _DTYPE = Global("numpy", "dtype")
+_REBUILDING = "torch._utils"  # module of the functions that make tensors
 
 FAST = frozenset({MEMOIZE, BINPUT, LONG_BINPUT, BINGET, POP, MARK, SHORT_BINUNICODE, BINUNICODE})
 
@@ -255,6 +266,9 @@ def _fill(m: Machine, items: list[Value]) -> None:
     for key in items[::2]:
         if key.__class__ is Global:
             m.pickle.uses[key].keys += 1
+    if target is TENSOR:
+        # https://nvd.nist.gov/vuln/detail/CVE-2026-24747: it corrupts torch's memory.
+        m.note("changes-tensor", "sets items of a tensor as if it were a dictionary")
     if not isinstance(target, dict):
         return
     for key, value in zip(items[::2], items[1::2], strict=False):
@@ -369,6 +383,8 @@ def _call(m: Machine, function: Value, arguments: Value, *, constructs: bool = T
 def _result(m: Machine, function: Value, arguments: Value) -> Value:
     if function in ARRAY_WRAPPERS:
         return m.wrapper()
+    if isinstance(function, Global) and function.module == _REBUILDING:
+        return TENSOR
     if function == _DTYPE and isinstance(arguments, tuple) and arguments:
         code = arguments[0]
         return Dtype(code, item_size(code)) if isinstance(code, bytes) else OPAQUE

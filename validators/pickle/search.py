@@ -15,6 +15,7 @@ from validators.pickle.machine import MAX_OPCODES
 from validators.pickle.stream import pickles
 from validators.pickle.values import Pickle
 
+_NPY_MAJOR = 6  # offset of the format's version
 _NPY_LENGTHS = {1: (8, 2)}  # major version: place and width of the header's size
 _NPY_LATER = (8, 4)
 _ITEM_BYTES = (1, 2, 4, 8, 16)  # of torch's storages
@@ -78,8 +79,8 @@ def _within(member: Member, start: int, end: int, *, raw: bool = True) -> Iterat
 
 def _starts(member: Member) -> Iterator[int]:
     yield 0
-    if "npy" in member.kinds:
-        place, width = _NPY_LENGTHS.get(member.head[6], _NPY_LATER)
+    if "npy" in member.kinds and len(member.head) > _NPY_MAJOR:
+        place, width = _NPY_LENGTHS.get(member.head[_NPY_MAJOR], _NPY_LATER)
         yield place + width + int.from_bytes(member.head[place : place + width], "little")
 
 
