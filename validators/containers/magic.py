@@ -3,6 +3,8 @@
 import re
 import struct
 
+from validators.containers.limits import HEAD_BYTES
+
 _TAR_MAGIC_AT = 257
 _TAR_SUM = slice(148, 156)
 _TAR_BLOCK = 512
@@ -92,7 +94,10 @@ def is_text(head: bytes) -> bool:
     try:
         text = head.decode()
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:  # a character may be cut at the end
+        cut = (
+            len(head) >= HEAD_BYTES and error.start >= len(head) - 4
+        )  # in the midst of a character
+        if not cut:
             return False
         text = head[: error.start].decode()
     return all(character >= " " or character in "\t\r\n\f\x1b" for character in text)

@@ -15,11 +15,13 @@ from validators.pickle.machine import MAX_OPCODES
 from validators.pickle.stream import pickles
 from validators.pickle.values import Pickle
 
+_NPY_MAJOR = 6  # offset of the format's version
 _NPY_LENGTHS = {1: (8, 2)}  # major version: place and width of the header's size
 _NPY_LATER = (8, 4)
 _ITEM_BYTES = (1, 2, 4, 8, 16)  # of torch's storages
 _MOST_PLACES = 20_000  # looked at in one tar member
-_MOST_DIMENSIONS = 64
+_MOST_DIMENSIONS = 4096
+_PLACE_OPCODES = 100  # that looking at one is worth
 _REST_BYTES = 1 << 20  # behind a pickle, searched for another
 _REST_CANDIDATES = 256
 _REST_OPCODES = 50_000
@@ -77,8 +79,8 @@ def _within(member: Member, start: int, end: int, *, raw: bool = True) -> Iterat
 
 def _starts(member: Member) -> Iterator[int]:
     yield 0
-    if "npy" in member.kinds:
-        place, width = _NPY_LENGTHS.get(member.head[6], _NPY_LATER)
+    if "npy" in member.kinds and len(member.head) > _NPY_MAJOR:
+        place, width = _NPY_LENGTHS.get(member.head[_NPY_MAJOR], _NPY_LATER)
         yield place + width + int.from_bytes(member.head[place : place + width], "little")
 
 
@@ -99,15 +101,21 @@ def _between_raw_data(member: Member) -> Iterator[Found]:
     Source: ``_legacy_load`` in ``torch/serialization.py``. Instead of believing the type that a
         pickle names, every item size is tried.
     """
-    todo, seen = [0], {0}
-    while todo and len(seen) < _MOST_PLACES:
-        for pickle in pickles(member.source, todo.pop(), _REST_OPCODES):
+    todo, seen, fuel = [0], {0}, MAX_OPCODES
+    while todo and len(seen) < _MOST_PLACES and fuel > 0:
+        start = todo.pop()
+        for pickle in pickles(member.source, start, fuel):
+            fuel -= pickle.opcodes + _PLACE_OPCODES
+            sure = pickle.complete or (pickle.declared and pickle.called)
+            yield Found(pickle, sure and evidence.matters(pickle, member.head, later=True))
             if not pickle.complete:
                 break
-            yield Found(pickle, evidence.matters(pickle, member.head, later=True))
             places = [place for place in _behind_raw(member, pickle.end) if place not in seen]
             seen.update(places)
             todo += places
+    if todo:
+        said = ("too-many-opcodes", "more storages, or more of them, than are followed", todo[-1])
+        yield Found(Pickle(todo[-1], notes=[said]), matters=False)
 
 
 def _behind_raw(member: Member, start: int) -> Iterator[int]:
