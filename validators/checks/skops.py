@@ -10,6 +10,7 @@ plain data, the class one of scikit-learn, numpy or scipy.
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from validators.base import Check, Model
@@ -55,7 +56,8 @@ def _judge(source: Source, model: Model) -> Iterator[Problem]:
     elif source.container == "zip" and source.member == "schema.json":
         yield from _schema(source, model)
     elif ENDING in source.name.casefold() and source.base.endswith(".json"):
-        if match := _CALLING_TEXT.search(source.base.encode() + b" " + source.read(0, MAX_BYTES)):
+        text = source.base.encode() + b" " + source.read(0, MAX_BYTES)
+        for match in islice(_CALLING_TEXT.finditer(text), 1):
             message = "a part of the model speaks of nodes that call what they name"
             yield Problem("skops-call", message, shown(match[0]), "do not use this file")
 

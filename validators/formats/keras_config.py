@@ -47,6 +47,7 @@ _LOADERS = frozenset(("TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSMLayer"
 _FILE_KEYS = frozenset(
     ("filepath", "file_path", "filename", "fname", "origin", "cache_dir", "vocabulary_file", "url")
 )
+_OWN = frozenset(("builtins", "keras", "tf_keras", "keras_core", "tensorflow", "numpy"))
 # CVE-2025-8747, CVE-2025-9906
 _HELPERS = re.compile(r"(?:[\w.]+\.)?(?:get_file|enable_unsafe_deserialization|load_img|pad_file)")
 _TF_FUNCTIONS = re.compile(
@@ -175,7 +176,8 @@ def _texts(value: dict[str, Any]) -> Iterator[Problem]:
     for key, item in value.items():
         if not isinstance(item, str):
             continue
-        if key.endswith("module") and (why := dangerous_name(f"{item}.any")):
+        outside = key.endswith("module") and item.partition(".")[0] not in _OWN
+        if outside and (why := dangerous_name(f"{item}.any")):
             message = f"a module is named that no model needs: it {why}"
             yield Problem("keras-module", message, f"{key}: {shown(item)}")
         elif _HELPERS.fullmatch(item):
