@@ -115,3 +115,9 @@ threshold top_k_categorical_accuracy truncated_normal tversky unit_norm variance
 
 CLASSES = frozenset((_CLASSES + _OPERATIONS).split())
 FUNCTIONS = frozenset(_FUNCTIONS.split())
+OPTIMIZERS = frozenset(
+    (
+        *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Nadam"),
+        *("RMSprop", "SGD"),
+    )
+)
