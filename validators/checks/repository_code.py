@@ -130,7 +130,8 @@ def _script(source: Source, severity: Severity) -> Iterator[Problem]:
 def _known_danger(found: str) -> str:
     """Say why what a configuration names is known as an attack."""
     value = found.partition(" = ")[2] or found
-    names = [*_NAME.findall(value), ".".join(_NAME.findall(value))]
+    names = _NAME.findall(value)
+    names += [".".join(names), f"{names[0]}.any"] if names else []
     judged = [
         name
         for name in names

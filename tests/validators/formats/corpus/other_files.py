@@ -241,6 +241,11 @@ def malicious() -> list[Case]:
             for kind, files in by_data.items()
             for name, (rule, data) in files.items()
         ),
+        Case(
+            "mlmodel/package",
+            {"m.mlpackage/Manifest.json": dump({"itemInfoEntries": {"A": {"path": "../../x"}}})},
+            "path-leaves-model",
+        ),
         *(Case(f"texts/{name}", files, "code-text") for name, files in TEXTS.items()),
     ]
 
@@ -280,6 +285,14 @@ def benign() -> list[Case]:
         Case("tflite/model", {"m.tflite": GOOD_TFLITE}),
         Case("coreml/network", {"m.mlmodel": coreml((500, field(1, dense)))}),
         Case("coreml/linked", {"m.mlmodel": coreml((556, linked)), "part.mlmodel": coreml()}),
+        Case(
+            "coreml/package",
+            {
+                "m.mlpackage/Manifest.json": dump(
+                    {"itemInfoEntries": {"A": {"path": "com.apple/m"}}}
+                )
+            },
+        ),
         Case("paddle/program", {"m.pdmodel": paddle("feed", "matmul_v2", "relu", "fetch")}),
         Case("flax/array", {"flax_model.msgpack": array}),
         Case(
