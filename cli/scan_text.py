@@ -50,15 +50,43 @@ def report_text(
         width: columns there are; None where lines may have any length.
     """
     found = by_file(report)
-    parts = [_headline(path, files, report, found), *_checks(report.checks, width)]
-    rows = _rows(files, report, found)
-    if rows:
-        shown = table([list(_HEAD), *rows[:MOST_SHOWN]], _INDENT)
-        narrow = width is not None and max(map(cells, shown.splitlines())) > width
-        parts.append(_blocks(rows[:MOST_SHOWN], width or 0) if narrow else shown)
-    if len(rows) > MOST_SHOWN:
-        parts.append(f"{_INDENT}and {count(len(rows) - MOST_SHOWN, 'finding')} more; all: --json")
+    parts = [_headline(path, files, report, found), *check_lines(report.checks, width)]
+    if shown := _findings(_failures(report) + _rows(files, found), width):
+        parts.append(shown)
     return "\n".join(parts)
+
+
+def findings_text(findings: Iterable[Finding], width: int | None) -> str:
+    """Word findings of files that need not be here."""
+    report = Report((CheckResult("", "", "passed", tuple(findings)),))
+    return _findings(_rows({}, by_file(report)), width)
+
+
+def check_lines(checks: Sequence[CheckResult], width: int | None) -> list[str]:
+    """Say by outcome what checked, in which version, and what was not run."""
+    lines = []
+    for outcome, word in _OUTCOMES.items():
+        names = [_check(check) for check in checks if check.outcome == outcome]
+        if names:
+            start = f"{_INDENT}{word + ':':<9}"
+            lines += _wrap(one_line(", ".join(names)), start, width)
+    return lines or [f"{_INDENT}none"]
+
+
+def _check(check: CheckResult) -> str:
+    if check.outcome == "skipped":
+        return f"{check.name} ({check.detail})" if check.detail else check.name
+    return f"{check.name} {check.version}".rstrip()
+
+
+def _findings(rows: Sequence[list[str]], width: int | None) -> str:
+    if not rows:
+        return ""
+    first, more = rows[:MOST_SHOWN], len(rows) - MOST_SHOWN
+    text = table([list(_HEAD), *first], _INDENT)
+    if width is not None and max(map(cells, text.splitlines())) > width:
+        text = _blocks(first, width)
+    return f"{text}\n{_INDENT}and {count(more, 'finding')} more; all: --json" if more > 0 else text
 
 
 def _weight(finding: Finding) -> int:
@@ -77,33 +105,18 @@ def _headline(
     return one_line(f"{path}: {outcome} by policy {report.policy}: {looked}")
 
 
-def _checks(checks: Sequence[CheckResult], width: int | None) -> list[str]:
-    lines = []
-    for outcome, word in _OUTCOMES.items():
-        names = [_check(check) for check in checks if check.outcome == outcome]
-        if names:
-            start = f"{_INDENT}{word + ':':<9}"
-            lines += _wrap(", ".join(names), start, width)
-    return lines or [f"{_INDENT}checks: none"]
-
-
-def _check(check: CheckResult) -> str:
-    if check.outcome == "skipped":
-        return f"{check.name} ({check.detail})" if check.detail else check.name
-    return f"{check.name} {check.version}"
-
-
-def _rows(
-    files: Mapping[str, Path], report: Report, found: Mapping[str, Sequence[Finding]]
-) -> list[list[str]]:
-    # A check that could not do its work refuses the model too, and has no finding to show.
-    rows = [
+def _failures(report: Report) -> list[list[str]]:
+    """Give the checks that could not do their work: each refuses the model, and has no finding."""
+    return [
         ["(all files)", "-", "refused", f"{check.name}: {check.detail}", f"mend {check.name}"]
         for check in report.checks
         if check.outcome == "failed" and check.detail
     ]
+
+
+def _rows(files: Mapping[str, Path], found: Mapping[str, Sequence[Finding]]) -> list[list[str]]:
     files_first = sorted(found.items(), key=lambda item: (_weight(item[1][0]), item[0]))
-    return rows + [
+    return [
         [
             finding.file,
             format_of(finding.file, files, findings),
