@@ -6,7 +6,6 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from cli import sarif
-from cli.sarif_rules import CHECKS
 from common.findings import CheckResult, Finding, Report
 from tests.cli.conftest import Command
 from validators import registry
@@ -54,9 +53,13 @@ def test_the_same_finding_is_known_again(command: Command, tmp_path: Path) -> No
     def prints(content: bytes) -> set[str]:
         (tmp_path / "m.bin").write_bytes(content)
         [run] = scanned(command, tmp_path / "m.bin")["runs"]
-        every = [r["partialFingerprints"]["primaryLocationLineHash"] for r in run["results"]]
-        assert len(set(every)) == len(every)
-        return set(every)
+        every = [
+            (r["ruleId"], r["partialFingerprints"]["primaryLocationLineHash"])
+            for r in run["results"]
+        ]
+        assert len({mark for _, mark in every}) == len(every)
+        # What `file-types` shows of a pickle is its first bytes, which are others then.
+        return {mark for rule, mark in every if not rule.startswith("file-types/")}
 
     first = prints(EVIL)
     assert prints(b"N0" + EVIL) == first, "wherever in the file it is"
@@ -103,7 +106,10 @@ def test_more_paths_than_services_read_are_told(command: Command, tmp_path: Path
 
 
 def test_every_check_is_explained() -> None:
-    assert {check.name for check in registry.all_checks(None).values()} <= set(CHECKS)
+    for name, text in registry.descriptions().items():
+        assert len(text) > 20, name
+        assert text[0].isupper(), name
+        assert "Check `" not in text
 
 
 def test_one_shape_at_a_time(command: Command, tmp_path: Path) -> None:
