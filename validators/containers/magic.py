@@ -18,7 +18,10 @@ _UNKNOWN_SIZE = (1 << 64) - 1
 _PE_POINTER = slice(0x3C, 0x40)
 _FAT_MOST_ARCHITECTURES = 30  # a Java class has its version there, at least 45
 _SAFETENSORS_HEAD = re.compile(rb"\{\s*(\"|\})")
+_SCRIPT = re.compile(rb"#![ \t]*[!-~][ -~\t]{0,254}(?:\r?\n|\Z)")
+_PE_MOST_STUB = 1 << 20  # bytes before the header of a program for Windows; must be aligned
 _BYTECODE_MAJORS = (12, 13, 14)  # high byte of the magic of Python 3.6 and later
+_BYTECODE_MOST_FLAGS = 3
 _ARFF = b"!<arch>\n"
 _ZFILE_SIZE = slice(2, 21)
 _ZSTD = re.compile(rb"(?s)[\x50-\x5f]\x2aM\x18|[\x1e\x22-\x28]\xb5/\xfd")  # skipped, or old
@@ -30,7 +33,7 @@ _MAGICS = (
     (b"(\xb5/\xfd", "zstd"), (b"7z\xbc\xaf'\x1c", "7z"), (b"\x93NUMPY", "npy"),
     (b"GGUF", "gguf"), (b"\x89HDF\r\n\x1a\n", "hdf5"),
     (b"MZqFpD='", "pe"), (b"jartsr='", "script"),  # llamafile and other portable executables
-    (b"\x7fELF", "elf"), (b"#!", "script"), (b"Rar!\x1a\x07", "rar"),
+    (b"\x7fELF", "elf"), (b"\xac\xed\0\5", "java-objects"), (b"Rar!\x1a\x07", "rar"),
     (b'\x04"M\x18', "lz4"), (b"\x1f\x9d", "compress"), (b"MSCF", "cab"), (_ARFF, "ar"),
     (b"LZIP", "lzip"), (b"hsqs", "squashfs"), (b"sqsh", "squashfs"), (b"\0asm", "wasm"),
     (b"!<thin>\n", "ar"), (b"\x89LZO\0\r\n\x1a\n", "lzop"), (b"\xff\x06\0\0sNaPpY", "snappy"),
@@ -48,7 +51,9 @@ UNREADABLE = frozenset(
         "lrzip", "xar", "wim", "rpm",
     },
 )  # fmt: skip
-EXECUTABLE = frozenset({"elf", "pe", "mach-o", "script", "wasm", "java-class", "python-bytecode"})
+# Machine code, byte code and object graphs: nothing here can say what they do.
+NATIVE = frozenset({"elf", "pe", "mach-o", "java-class", "java-objects", "python-bytecode"})
+EXECUTABLE = NATIVE | {"script", "wasm"}
 
 
 def kinds(head: bytes) -> list[str]:
@@ -67,7 +72,8 @@ def kinds(head: bytes) -> list[str]:
         ("safetensors", _is_safetensors(head)),
         ("lzma", _is_lzma(head)),
         ("zlib", _is_zlib(head)),
-        ("python-bytecode", head[2:4] == b"\r\n" and head[1] in _BYTECODE_MAJORS),
+        ("script", bool(_SCRIPT.match(head))),
+        ("python-bytecode", _is_bytecode(head)),
     )
     found += [kind for kind, matches in tests if matches]
     if head.startswith(b"\xca\xfe\xba\xbe"):
@@ -134,7 +140,14 @@ def _is_pe(head: bytes) -> bool:
     if head[:2] != b"MZ":
         return False
     at = int.from_bytes(head[_PE_POINTER], "little")
-    return at + 4 > len(head) or head[at : at + 4] == b"PE\0\0"
+    if at + 4 > len(head):  # NB: numbers that happen to begin with "MZ" point anywhere
+        return len(head) < _PE_POINTER.stop or (at % 4 == 0 and at < _PE_MOST_STUB)
+    return head[at : at + 4] == b"PE\0\0"
+
+
+def _is_bytecode(head: bytes) -> bool:
+    flags = int.from_bytes(head[4:8], "little")  # https://peps.python.org/pep-0552/
+    return head[2:4] == b"\r\n" and head[1] in _BYTECODE_MAJORS and flags <= _BYTECODE_MOST_FLAGS
 
 
 def _is_safetensors(head: bytes) -> bool:

@@ -9,6 +9,7 @@ from validators.pickle import literals
 from validators.pickle.dtypes import built_size, item_size
 from validators.pickle.values import (
     DATA,
+    INSTANCE,
     LOADED,
     OPAQUE,
     TENSOR,
@@ -45,8 +46,14 @@ ARRAY_WRAPPERS = {
     Global("joblib.numpy_pickle", "NumpyArrayWrapper"),
     Global("sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper"),
 }
+# Classes whose instances can be names: STACK_GLOBAL takes a str, and no subclass of it.
+_STRINGS = {
+    Global("builtins", "str"), Global("__builtin__", "str"), Global("__builtin__", "unicode"),
+}  # fmt: skip
+_NO_NAMES = (int, tuple, dict, Dtype, Wrapper)
 _DTYPE = Global("numpy", "dtype")
 _REBUILDING = "torch._utils"  # module of the functions that make tensors
+_RECORD = Global("numpy", "record")
 
 FAST = frozenset({MEMOIZE, BINPUT, LONG_BINPUT, BINGET, POP, MARK, SHORT_BINUNICODE, BINUNICODE})
 
@@ -274,7 +281,7 @@ def _fill(m: Machine, items: list[Value]) -> None:
     for key, value in zip(items[::2], items[1::2], strict=False):
         if isinstance(key, bytes) and len(target) < _MOST_KEPT:
             target[key] = value
-        elif isinstance(key, bytes) or key in (OPAQUE, LOADED):  # it can be any name
+        elif isinstance(key, bytes) or key in (OPAQUE, LOADED, INSTANCE):  # it can be any name
             target.update(dict.fromkeys(target, OPAQUE))
 
 
@@ -337,7 +344,9 @@ def _stack_global(m: Machine) -> None:
     start = m.pos
     m.pos += 1
     name, module = m.stack.pop(), m.stack.pop()
-    if any(part in (DATA, TUPLE) for part in (name, module)):
+    if any(
+        part in (DATA, TUPLE, INSTANCE) or isinstance(part, _NO_NAMES) for part in (name, module)
+    ):
         raise Ended("STACK_GLOBAL of what is no text")
     m.name(Global(_part(module), _part(name)), start)
 
@@ -386,7 +395,7 @@ def _result(m: Machine, function: Value, arguments: Value) -> Value:
     if isinstance(function, Global) and function.module == _REBUILDING:
         return TENSOR
     if function == _DTYPE and isinstance(arguments, tuple) and arguments:
-        code = arguments[0]
+        code = b"V0" if arguments[0] == _RECORD else arguments[0]
         return Dtype(code, item_size(code)) if isinstance(code, bytes) else OPAQUE
     return OPAQUE
 
@@ -427,6 +436,8 @@ def _newobj(m: Machine) -> None:
     _call(m, cls, arguments, constructs=False)
     if isinstance(cls, Global):
         m.pickle.uses[cls].instances += 1
+        if m.stack[-1] is OPAQUE and cls not in _STRINGS:
+            m.stack[-1] = INSTANCE
 
 
 @_opcode("b")
@@ -440,6 +451,8 @@ def _build(m: Machine) -> None:
         m.note("changes-global", "sets attributes of what its loader gave, which can be a class")
     elif isinstance(target, Dtype):
         target.size = built_size(target, state)
+        if target.size is None:
+            m.note("odd-dtype", "describes an element type of numpy in a way that numpy does not")
     elif isinstance(target, Wrapper):
         m.fill(target, state)
 

@@ -154,14 +154,14 @@ def _wrong_sum() -> bytes:
     return bytes(data)
 
 
-def _wrapper(shape: bytes, dtype: str, *, padded: bool = True) -> bytes:
-    """Everything of a joblib stream up to where an array's bytes begin."""
+def _wrapper(shape: bytes, dtype: str, *, padded: bool = True, state: bytes = b"") -> bytes:
+    """Everything of a joblib stream up to where an array's bytes begin; `state`: of the dtype."""
     pad = short("numpy_array_alignment_bytes") + b"K\x10" if padded else b""
     return (
         proto() + sg("joblib.numpy_pickle", "NumpyArrayWrapper") + b")\x81}("
         + short("subclass") + sg("numpy", "ndarray") + short("shape") + shape
         + short("order") + short("C") + short("dtype") + sg("numpy", "dtype") + short(dtype)
-        + b"\x89\x88\x87R" + short("allow_mmap") + b"\x88" + pad + b"ub"
+        + b"\x89\x88\x87R" + state + short("allow_mmap") + b"\x88" + pad + b"ub"
     )  # fmt: skip
 
 
@@ -178,7 +178,8 @@ def arrays() -> Iterator[Sample]:
     yield Sample("joblib: no alignment", _wrapper(b"K\1\x85", "f8", padded=False) + eight + evil)
     yield Sample("joblib: for releases before 1.2", _wrapper(b"M\0\1\x85", "u1") + b"\xff" * 256
                  + evil + b"\0" * 255)  # fmt: skip
-    yield Sample("joblib: dtype of unknown size", _wrapper(b"K\1\x85", "V8") + b"\0" + eight + evil)
+    yield Sample("joblib: records", _wrapper(b"K\1\x85", "V8") + b"\0" + eight + evil)
+    yield Sample("joblib: dtype of unknown size", _wrapper(b"K\1\x85", "V") + b"\0" + eight + evil)
     yield Sample(
         "joblib: negative shape", _wrapper(b"J\xff\xff\xff\xff\x85", "f8") + b"\0" + eight + evil
     )
@@ -186,6 +187,15 @@ def arrays() -> Iterator[Sample]:
         "joblib: shape that overflows",
         _wrapper(b"\x8a\x08" + b"\0" * 7 + b"\x10K\x10\x86", "f8") + b"\0" + evil,
     )
+    # numpy takes these states and never writes them: numbers that joblib reads as a pickle, and a
+    # size that is in another place than in today's.
+    state = b"(K\3" + short("<") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\1tb"
+    shape = b"K" + bytes([len(evil) + 2]) + b"\x85"
+    stream = _wrapper(shape, "u1", padded=False, state=state)
+    yield Sample("joblib: numbers said to be objects", stream + b"N." + evil + STOP)
+    state = b"(K\1" + short("<") + b"NNK\4K\x7ftb"
+    stream = _wrapper(b"K\1\x85", "U1", state=state)
+    yield Sample("joblib: old state of a dtype", stream + b"\0" + eight[:4] + evil + b"\0" * 127)
     yield Sample("joblib: array of objects", _wrapper(b"K\1\x85", "O") + EVIL + STOP)
     yield Sample("joblib: in the midst of a frame", proto() + b"\x95" + struct.pack("<Q", 500)
                  + _wrapper(b"K\1\x85", "f8")[2:] + b"\0" + eight + b"N." + b"\0" * 400
