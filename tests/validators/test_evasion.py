@@ -11,7 +11,7 @@ from tests.validators.corpus import evasive
 from tests.validators.helpers import errors, judge
 
 # What joblib needs to get to an array's bytes, and beyond.
-REAL = {"NumpyArrayWrapper", "ndarray", "dtype", "str"}
+REAL = {"NumpyArrayWrapper", "ndarray", "dtype", "str", "str_"}
 
 
 def reached(sample: evasive.Evasive) -> set[str]:

@@ -57,6 +57,8 @@ class Machine:
             pickle.notes.append(("too-many-opcodes", pickle.stopped, self.pos))
         except op.Stop:
             pickle.complete = True
+            if self.pos < self.frame:
+                self.straddle()  # the next pickle begins behind the frame, whatever is left of it
         except Ended as ended:
             pickle.stopped = str(ended)
             self._check_frame()

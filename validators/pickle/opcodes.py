@@ -52,8 +52,8 @@ _STRINGS = {
 }  # fmt: skip
 _NO_NAMES = (int, tuple, dict, Dtype, Wrapper)
 _DTYPE = Global("numpy", "dtype")
-_RECORD = Global("numpy", "record")
 _REBUILDING = "torch._utils"  # module of the functions that make tensors
+_RECORD = Global("numpy", "record")
 
 FAST = frozenset({MEMOIZE, BINPUT, LONG_BINPUT, BINGET, POP, MARK, SHORT_BINUNICODE, BINUNICODE})
 
@@ -281,7 +281,7 @@ def _fill(m: Machine, items: list[Value]) -> None:
     for key, value in zip(items[::2], items[1::2], strict=False):
         if isinstance(key, bytes) and len(target) < _MOST_KEPT:
             target[key] = value
-        elif isinstance(key, bytes) or key in (OPAQUE, LOADED):  # it can be any name
+        elif isinstance(key, bytes) or key in (OPAQUE, LOADED, INSTANCE):  # it can be any name
             target.update(dict.fromkeys(target, OPAQUE))
 
 
