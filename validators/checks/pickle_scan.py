@@ -4,6 +4,7 @@ Every file and every member of every container is walked as a pickle, whatever i
 whatever else it is: a magic number adds a check, it never removes this one.
 """
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from validators.pickle.values import Global
 from validators.pickle.verdicts import Judged, judge, parse
 
 NAME = "pickle-scan"
+_TRAINING = "training_args.bin"  # settings of a training run, written beside every checkpoint
 # Notes that stand for something not seen: they count whatever the file seems to be.
 _BLIND = frozenset({"too-many-opcodes", "too-deep", "too-many-globals", "unreadable-array"})
 
@@ -37,13 +39,13 @@ def run(model: Model) -> Iterator[Finding]:
             yield from _member(member, reached)
     unknown = {
         str(found)
-        for (_, found), item in reached.items()
-        if item.judged.verdict == "unknown" and found not in allowed
+        for (path, found), item in reached.items()
+        if item.judged.verdict == "unknown" and found not in allowed and not _instead(path)
     }
     names = " ".join(f'"{name}"' for name in sorted(unknown))
     remedy = f"security.allowGlobals = [ {names} ];"
     for (path, found), item in reached.items():
-        yield _finding(path, item, "" if found in allowed else remedy)
+        yield _finding(path, item, "" if found in allowed else _instead(path) or remedy)
 
 
 def _member(member: Member, reached: dict[tuple[str, Global], Reached]) -> Iterator[Finding]:
@@ -76,6 +78,13 @@ def _error(path: str, rule: str, message: str, trigger: str) -> Finding:
     return Finding(path, NAME, "error", message, trigger, "", rule)
 
 
+def _instead(path: str) -> str:
+    """Say what to do about a file that nobody needs to load the model; usually nothing helps."""
+    if posixpath.basename(path.partition("!")[0]) != _TRAINING:
+        return ""
+    return f'security.ignoreFiles = [ "*{_TRAINING}" ];'
+
+
 def _finding(path: str, item: Reached, remedy: str) -> Finding:
     """Word a finding; an empty remedy means that the user allowed the global."""
     judged = item.judged
@@ -87,7 +96,7 @@ def _finding(path: str, item: Reached, remedy: str) -> Finding:
         return Finding(path, NAME, severity, message, trigger, "", "allowed-global")
     if judged.verdict == "dangerous":
         message = f"names a dangerous global: {judged.reason}"
-        return Finding(path, NAME, "error", message, trigger, "", "dangerous-global")
+        return Finding(path, NAME, "error", message, trigger, _instead(path), "dangerous-global")
     message = f"names an unknown global: {judged.reason}"
     return Finding(path, NAME, "error", message, trigger, remedy, "unknown-global")
 

@@ -90,7 +90,8 @@ def members(source: Source, trouble: Callable[[Trouble], None]) -> Iterator[Foun
                 covered.append((entry.header, start + entry.packed))
                 declared[0] += entry.unpacked
                 declared[1] += entry.packed
-            part = None if entry.record == readings.last and end == size else entry.base
+            last = entry.record == readings.last and end == size
+            part = None if last and not readings.strays(entry, local) else entry.base
             for method in sorted({entry.method, header.method}):
                 if (start, method) not in seen:
                     seen.add((start, method))
@@ -149,8 +150,11 @@ class _Readings:
 
     def doubtful(self, entry: Entry, local: Local) -> bool:
         """Whether this reading leads to what belongs to another entry, and another to its own."""
-        known = entry.place in self._sound and entry.header in self._headers
-        return known and not self._agrees(entry, local)
+        return self.strays(entry, local) and entry.header in self._headers
+
+    def strays(self, entry: Entry, local: Local) -> bool:
+        """Whether this reading leads elsewhere than another, which leads to its own."""
+        return entry.place in self._sound and not self._agrees(entry, local)
 
     def _agrees(self, entry: Entry, local: Local | None) -> bool:
         return local is not None and self._sound.get(entry.place) == local

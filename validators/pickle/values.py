@@ -61,6 +61,8 @@ class Use:
         pushed: how often it gets onto the stack, by name or from the memo.
         instances: how often it is used for nothing but ``cls.__new__(cls, …)``.
         called: whether it is called with arguments of the pickle's.
+        looked_up: how often it is `getattr` that takes an attribute, plainly named, of a class.
+        owners: the classes of which it does.
     """
 
     first: int
@@ -68,6 +70,8 @@ class Use:
     pushed: int = 0
     instances: int = 0
     called: bool = False
+    looked_up: int = 0
+    owners: set[Global] = field(default_factory=set)
 
     @property
     def only_instances(self) -> bool:

@@ -8,11 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from validators.pickle.opcodes import GETATTR
 from validators.pickle.values import Global, Pickle, Use
 
 _HERE = Path(__file__).parent
 INSTANCES = "instances"  # a class of which only instances may be made, without a call
 NAME_ONLY = "name"  # a class that may be mentioned but never called
+ENUMERATION = "enumeration"  # a class whose members may be looked up by name, too
 Verdict = Literal["harmless", "dangerous", "unknown"]
 
 
@@ -23,7 +25,7 @@ class Group:
     Attributes:
         reason: in words.
         checked: library and version whose source was read.
-        use: empty, `INSTANCES` or `NAME_ONLY`.
+        use: empty, `INSTANCES`, `NAME_ONLY` or `ENUMERATION`.
         calls: whether it calls what a pickle gives it.
         caution: what a use other than loading may do, as a warning; usually nothing.
     """
@@ -84,6 +86,8 @@ def judge(pickle: Pickle) -> Iterator[Judged]:
 def _verdict(found: Global, use: Use, *, calls: bool) -> tuple[Verdict, str]:
     """Judge one global; `calls`: the pickle holds something that calls what it is given."""
     # NB: in protocols 0 to 2 an unpickler renames what Python 2 wrote, so both names count.
+    if found in GETATTR and use.pushed == use.looked_up and all(map(_enumeration, use.owners)):
+        return "harmless", "looks up members of enumerations of the list"
     group = harmless().get(found)
     new = renamed(found)
     danger_ = danger(found) or (new not in harmless() and danger(new))
@@ -96,6 +100,11 @@ def _verdict(found: Global, use: Use, *, calls: bool) -> tuple[Verdict, str]:
     if group.use == NAME_ONLY and (use.called or calls):
         return "unknown", "calling it is not known to be harmless"
     return "harmless", group.reason
+
+
+def _enumeration(owner: Global) -> bool:
+    group = harmless().get(owner)
+    return group is not None and group.use == ENUMERATION
 
 
 def renamed(found: Global) -> Global:
