@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.report import refusal, say_report, write
+from common import persistent
 from common.digest import from_sri
 from common.entry import run
 from common.errors import ModelError
@@ -20,7 +21,7 @@ from common.files import select, walk
 from common.findings import CheckResult, Report
 from common.model_card import licences
 from common.reference import Source
-from layouts import completeness, flat, huggingface, metadata
+from layouts import completeness, flat, huggingface, kept, metadata
 from layouts.place import Item, claim, content_id, describe
 from validators.base import Model, ModelFile
 from validators.commands import run_command
@@ -42,13 +43,13 @@ def main() -> int:
     items = _items(plan)
     report = _validated(plan, items)
     ignored = _ignored(plan, items)
-    kept = tuple(item for item in items if item.path not in ignored)
+    wanted = tuple(item for item in items if item.path not in ignored)
     out.mkdir()
-    _lay_out(plan, kept, out)
-    scripts = _run_commands(plan, plan["scripts"], kept, out)
+    _lay_out(plan, wanted, out)
+    scripts = _run_commands(plan, plan["scripts"], wanted, out)
     if any(script.outcome == "failed" for script in scripts):
         raise refusal(plan["name"], Report(scripts))
-    _describe(plan, kept, replace(report, ignored=ignored), scripts, out)
+    _describe(plan, wanted, replace(report, ignored=ignored), scripts, out)
     _write_setup_hook(plan["variables"], out)
     _write_programs(plan["programs"], out)
     return 0
@@ -106,7 +107,7 @@ def _run_commands(
     plan: Plan, commands: Sequence[Mapping[str, Any]], items: tuple[Item, ...], out: Path | None
 ) -> tuple[CheckResult, ...]:
     """Run the user's own programs in order; until there is an output, `$out` is the raw files."""
-    src = Path.cwd() / "src"
+    src = _source(plan)
     results = []
     for command in commands:
         write(f"running {command['name']}")
@@ -126,8 +127,28 @@ def _run_commands(
         )
         results.append(result)
         if result.outcome == "failed":
+            if command.get("onFailure") == "persist":
+                _keep(plan, result, src, out)
             break
     return tuple(results)
+
+
+def _keep(plan: Plan, result: CheckResult, src: Path, out: Path | None) -> None:
+    """Keep the files of a command that failed, where this machine has a place for them."""
+    folder = Path(plan["keepIn"] or persistent.FOLDER)
+    if not persistent.writable(folder):
+        write(persistent.lost(f"the files that {result.name} failed on", folder))
+        return
+    try:
+        write(f"kept in {kept.keep(folder, plan['name'], src, out, result.output)}")
+    except OSError as error:
+        write(f"warning: the files that {result.name} failed on could not be kept: {error}")
+
+
+def _source(plan: Plan) -> Path:
+    """Give the raw files as one directory: of links, where each is a path of the store."""
+    tree = Path(plan["tree"] or "")
+    return tree if plan["tree"] and tree.is_dir() else Path.cwd() / "src"
 
 
 def _ignored(plan: Plan, items: tuple[Item, ...]) -> tuple[str, ...]:

@@ -13,10 +13,10 @@ from typing import Literal
 
 from cli import nix_store
 from common.errors import ModelError
+from common.persistent import FOLDER
 from common.progress import show_bytes
 from common.secrets import public_url
 from fetchers.auth import HUB_TOKEN_VARIABLES
-from fetchers.order import PERSISTENT
 
 OLDEST_NIX = (2, 4)
 LITTLE_SPACE = 20 << 30  # bytes; less than one model of middle size
@@ -102,9 +102,9 @@ def _sandbox() -> Iterator[Finding]:
         says = "builds see the whole machine, its files of credentials included"
         yield Finding("sandbox", "warning", says, "sandbox = true in nix.conf")
     paths = f"{nix_store.setting('sandbox-paths')} {nix_store.setting('extra-sandbox-paths')}"
-    if Path(PERSISTENT).is_dir() and PERSISTENT not in paths:
-        says = f"{PERSISTENT} is there, but builds do not see it: partial files are lost with them"
-        mend = f"extra-sandbox-paths = {PERSISTENT} in nix.conf"
+    if FOLDER.is_dir() and str(FOLDER) not in paths:
+        says = f"{FOLDER} is there, but builds do not see it: partial files are lost with them"
+        mend = f"extra-sandbox-paths = {FOLDER} in nix.conf"
         yield Finding("partial files", "warning", says, mend)
 
 

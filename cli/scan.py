@@ -19,9 +19,17 @@ from cli.targets import reach
 from common.errors import ModelError, NotFoundError, UnsafeError
 from common.findings import Finding, Report
 from common.progress import show_bytes
-from validators.base import POLICIES, Model, ModelFile
+from validators.base import POLICIES, SECOND_OPINIONS, Model, ModelFile
 
 TOOLS_VARIABLE = "NIX_AI_MODEL_TOOLS"  # set by lib/command.nix
+# Options that say what an attribute of `security` says in Nix.
+_SECURITY = {
+    "--allow-global": ("allowGlobals", "NAME", "accept this name in pickles and Keras models"),
+    "--allow-operator": ("allowOperators", "NAME", "accept this operator in ONNX and TensorFlow"),
+    "--allow-license": ("allowedLicenses", "ID", "refuse every licence but these"),
+    "--ignore-file": ("ignoreFiles", "GLOB", "let what is found in these files be warnings"),
+    "--scanner": ("scanners", "NAME", "ask this scanner as well: picklescan, fickling"),
+}
 _VERDICTS = {"error": "refused", "warning": "warned", "info": "noted"}
 
 
@@ -40,6 +48,15 @@ def add(verbs: Parser) -> None:
         default="scanned",
         help="as security.policy in Nix; %(default)s judges content alone (%(choices)s)",
     )
+    for option, (attribute, metavar, text) in _SECURITY.items():
+        verb.add_argument(
+            option,
+            dest=attribute,
+            metavar=metavar,
+            action="append",
+            choices=SECOND_OPINIONS if attribute == "scanners" else None,
+            help=f"{text}; security.{attribute} in Nix (repeatable)",
+        )
     shape = verb.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print JSON")
     shape.add_argument("--sarif", action="store_true", help="print SARIF 2.1.0, for code scanning")
@@ -52,12 +69,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     Raises:
         UnsafeError: when anything is refused.
     """
+    given = {name: getattr(arguments, name) for name, _, _ in _SECURITY.values()}
+    security = {name: values for name, values in given.items() if values is not None}
     answers, refused, reports = [], [], []
     for path in arguments.paths:
         files = reach(path)
         if not files:
             raise NotFoundError("there is no file to scan", str(path))
-        report = _scan(path, files, arguments.policy)
+        report = _scan(path, files, arguments.policy, security)
         if arguments.policy != "off" and all(c.outcome == "skipped" for c in report.checks):
             raise ModelError("no check could run, so nothing is known", None, "scripts/setup")
         answers.append(_facts(path, files, report))
@@ -78,7 +97,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _scan(path: Path, files: Mapping[str, Path], policy: str) -> Report:
+def _scan(
+    path: Path, files: Mapping[str, Path], policy: str, security: Mapping[str, Sequence[str]]
+) -> Report:
     # Imported here: no other verb needs the checks and what they import.
     from validators.runner import run_checks  # noqa: PLC0415
 
@@ -90,7 +111,7 @@ def _scan(path: Path, files: Mapping[str, Path], policy: str) -> Report:
             place.symlink_to(local.resolve())
             found.append(ModelFile(name, local.resolve(), local.stat().st_size))
         name = path.resolve().name
-        return run_checks(Model(name, tuple(found), Path(folder), policy, tools=_tools()))
+        return run_checks(Model(name, tuple(found), Path(folder), policy, security, _tools()))
 
 
 def _tools() -> dict[str, tuple[str, ...]]:

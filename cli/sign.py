@@ -10,7 +10,7 @@ from cli.on_disk import identify
 from cli.parser import PROGRAM, Parser
 from common.digest import file_sha256
 from common.errors import ModelError, UsageError
-from common.signing import SIGNATURE, sign
+from common.signing import SIGNATURE, Signer, sign
 
 
 def add(verbs: Parser) -> None:
@@ -19,10 +19,20 @@ def add(verbs: Parser) -> None:
         "sign",
         "sign a model that was built",
         description="Sign a model: with --key as OpenSSF model signing does it (a file that "
-        "travels with the weights), with --nix-key as Nix does it (for binary caches).",
+        "travels with the weights), with --nix-key as Nix does it (for binary caches). Others "
+        "verify the first by security.signature, with --certificate by the certificate's root.",
     )
     verb.add_argument("path", metavar="PATH", type=Path, help="a built model, or a directory")
     verb.add_argument("--key", metavar="PEM", type=Path, help="private key (elliptic curve)")
+    verb.add_argument("--certificate", metavar="PEM", type=Path, help="certificate of that key")
+    verb.add_argument(
+        "--chain",
+        metavar="PEM",
+        type=Path,
+        action="append",
+        default=[],
+        help="authority between that certificate and the root (repeatable)",
+    )
     verb.add_argument("--output", metavar="FILE", type=Path, help=f"default: {SIGNATURE}")
     verb.add_argument("--nix-key", metavar="FILE", type=Path, help="secret key of a Nix cache")
     verb.set_defaults(run=run)
@@ -33,6 +43,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if bool(arguments.key) == bool(arguments.nix_key):
         what = "a signature needs one key, --key or --nix-key"
         raise UsageError(what, None, f"{PROGRAM} sign PATH --key key.pem")
+    if (arguments.certificate and not arguments.key) or (
+        arguments.chain and not arguments.certificate
+    ):
+        what = "a certificate needs its key, and a chain its certificate"
+        remedy = f"{PROGRAM} sign PATH --key key.pem --certificate me.pem --chain authority.pem"
+        raise UsageError(what, None, remedy)
     found = identify(arguments.path)
     if arguments.nix_key:
         _sign_for_nix(arguments.path, arguments.nix_key)
@@ -44,7 +60,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     target = arguments.output or Path(SIGNATURE)
     hashes.pop(target.name, None)
     name = str((found.meta or {}).get("name") or found.root.absolute().name)
-    sign(name, hashes, arguments.key, target)
+    signer = Signer(arguments.key, arguments.certificate, tuple(arguments.chain))
+    sign(name, hashes, signer, target)
     console.answer(f"{target}: signs {count(len(hashes), 'file')} of {name}")
     return 0
 

@@ -4,14 +4,16 @@ Source: https://github.com/ossf/model-signing-spec; the cryptography is the libr
 (https://github.com/sigstore/model-transparency), which is imported only when it is needed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from common.errors import IntegrityError, ModelError, UsageError
+from common.trust import Trust, trusting
 
 SIGNATURE = "model.sig"  # the library's own name for it
+_SHOWN = 10  # files of those that differ
 # The library leaves these out of every signature, because they are git's and not the model's.
 _GIT_PATHS = (".git", ".gitattributes", ".github", ".gitignore")
 _MISSING = (
@@ -21,25 +23,34 @@ _MISSING = (
 
 
 @dataclass(frozen=True)
-class Trust:
-    """Whose signature counts; exactly one of the three.
+class Signer:
+    """Who signs.
 
     Attributes:
-        public_key: PEM file of an elliptic curve key.
-        certificates: PEM files of a chain.
-        identity: e-mail or URI in a Sigstore certificate.
-        issuer: of that identity (an OpenID Connect issuer).
-        trust_root: JSON file of the Sigstore instance; None asks the public one, over the network.
+        key: PEM file of an elliptic curve key, not encrypted.
+        certificate: PEM file of the certificate for that key; None signs with the bare key.
+        chain: PEM files of the authorities between that certificate and the root.
     """
 
-    public_key: Path | None = None
-    certificates: tuple[Path, ...] = ()
-    identity: str = ""
-    issuer: str = ""
-    trust_root: Path | None = None
+    key: Path
+    certificate: Path | None = None
+    chain: tuple[Path, ...] = ()
 
 
-def verify(signature: Path, hashes: Mapping[str, str], trust: Trust) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Covered:
+    """What a signature that holds has to do with the files that are here.
+
+    Attributes:
+        absent: paths that are signed and not there, such as files that were not fetched.
+        unsigned: paths that the signer left out of the signature.
+    """
+
+    absent: tuple[str, ...] = ()
+    unsigned: tuple[str, ...] = ()
+
+
+def verify(signature: Path, hashes: Mapping[str, str], trust: Trust) -> Covered:
     """Verify a signature against files.
 
     Args:
@@ -47,18 +58,15 @@ def verify(signature: Path, hashes: Mapping[str, str], trust: Trust) -> tuple[st
         hashes: sha256 (lower-case hex) by path of every file that is there.
         trust: whose signature is wanted.
 
-    Returns:
-        Paths that are signed and not there, such as files that were not fetched.
-
     Raises:
         IntegrityError: the signature is not by whom it should be, a file differs, or is not signed.
-        UsageError: `trust` names nobody, or not exactly one way.
+        UsageError: `trust` names nobody, or not exactly one way, or what it names cannot be read.
         ModelError: the library is missing, or the signature is of a kind that cannot be compared.
     """
     _check_library()
     from model_signing import hashing, manifest, verifying  # noqa: PLC0415 - see the top
 
-    absent: list[str] = []
+    covered = []
 
     class Known(hashing.Config):
         """Gives the known hashes where the library would read the files."""
@@ -68,13 +76,11 @@ def verify(signature: Path, hashes: Mapping[str, str], trust: Trust) -> tuple[st
             self.expected = expected
 
         def hash(self, model_path: Any, *, files_to_hash: Any = None) -> Any:  # noqa: ARG002
-            here = {p: h for p, h in hashes.items() if not _left_out(p, signature, self.expected)}
-            signed = {item.identifier: item.digest for item in self.expected.resource_descriptors()}
-            absent.extend(sorted(set(signed) - set(here)))
-            items = [_item(path, sha256) for path, sha256 in sorted(here.items())]
-            items += [
-                manifest.FileManifestItem(path=PurePosixPath(path), digest=signed[path])
-                for path in absent
+            covered.append(_compare(signature, hashes, self.expected, trust))
+            signed = self.expected.resource_descriptors()
+            items = [
+                manifest.FileManifestItem(path=PurePosixPath(item.identifier), digest=item.digest)
+                for item in signed
             ]
             return manifest.Manifest(self.expected.model_name, items, _serialization())
 
@@ -91,27 +97,29 @@ def verify(signature: Path, hashes: Mapping[str, str], trust: Trust) -> tuple[st
                 raise ModelError(what, f"{kind['method']} by {kind['hash_type']}")
             self._hashing_config = Known(source_manifest)
 
+    config = trusting(Verify(), trust)
     try:
-        _trusting(Verify(), trust).verify(signature.parent, signature)
+        config.verify(signature.parent, signature)
     except ModelError:
         raise
     except Exception as error:
         what = f"the signature {signature.name} does not hold"
-        raise IntegrityError(what, str(error), "the key or identity of who signed it") from error
-    return tuple(absent)
+        got = " ".join(str(error).split()) or type(error).__name__
+        raise IntegrityError(what, got, trust.remedy) from error
+    return covered[0]
 
 
-def sign(name: str, hashes: Mapping[str, str], key: Path, target: Path) -> None:
-    """Sign files by their hashes, with an elliptic curve key.
+def sign(name: str, hashes: Mapping[str, str], signer: Signer, target: Path) -> None:
+    """Sign files by their hashes.
 
     Args:
         name: of the model, recorded in the signature.
         hashes: sha256 (lower-case hex) by path.
-        key: PEM file of the private key, not encrypted.
+        signer: whose key signs.
         target: the signature file to write.
 
     Raises:
-        UsageError: the key cannot be used.
+        UsageError: the key or a certificate cannot be used, or they do not belong together.
         ModelError: the library is missing.
     """
     _check_library()
@@ -132,11 +140,25 @@ def sign(name: str, hashes: Mapping[str, str], key: Path, target: Path) -> None:
             return manifest.Manifest(name, items, _serialization())
 
     try:
-        config = signing.Config().use_elliptic_key_signer(private_key=key)
+        config = _signing(signing.Config(), signer)
         config.set_hashing_config(Known()).sign(target.parent, target)
     except (ValueError, TypeError, OSError) as error:
         remedy = "openssl ecparam -name prime256v1 -genkey -noout -out key.pem"
-        raise UsageError("this key cannot sign", f"{key}: {error}", remedy) from error
+        if signer.certificate:
+            remedy = "the key that belongs to the certificate, both as PEM"
+        files = ", ".join(map(str, filter(None, (signer.key, signer.certificate, *signer.chain))))
+        raise UsageError("this key cannot sign", f"{files}: {error}", remedy) from error
+
+
+def _signing(config: Any, signer: Signer) -> Any:
+    if signer.certificate is None:
+        return config.use_elliptic_key_signer(private_key=signer.key)
+    return config.use_certificate_signer(
+        private_key=signer.key,
+        signing_certificate=signer.certificate,
+        # NB: the library cannot read an empty chain; once more its own changes nothing.
+        certificate_chain=list(signer.chain) or [signer.certificate],
+    )
 
 
 def _check_library() -> None:
@@ -146,22 +168,31 @@ def _check_library() -> None:
         raise ModelError(_MISSING[0], None, _MISSING[1]) from error
 
 
-def _trusting(config: Any, trust: Trust) -> Any:
-    if bool(trust.public_key) + bool(trust.certificates) + bool(trust.identity) != 1:
-        what = "say whose signature counts, in one way"
-        raise UsageError(what, None, "publicKey = ./signer.pub; (or certificates, or identity)")
-    if trust.public_key:
-        return config.use_elliptic_key_verifier(public_key=trust.public_key)
-    if trust.certificates:
-        return config.use_certificate_verifier(certificate_chain=list(trust.certificates))
-    return config.use_sigstore_verifier(
-        identity=trust.identity, oidc_issuer=trust.issuer, trust_config=trust.trust_root
-    )
+def _compare(signature: Path, hashes: Mapping[str, str], expected: Any, trust: Trust) -> Covered:
+    """Compare what is here with what was signed.
+
+    The library compares too, but names no file in a way that people can read.
+    """
+    signed = {item.identifier: item.digest for item in expected.resource_descriptors()}
+    aside = (*_GIT_PATHS, signature.name)
+    loose = sorted(path for path in set(hashes) - set(signed) if not _is_below(path, aside))
+    spared = expected.serialization_type.get("ignore_paths", ())
+    unsigned = [path for path in loose if _is_below(path, spared)]
+    wrong = [
+        f"{path} is not what was signed"
+        for path in sorted(set(hashes) & set(signed))
+        if signed[path].digest_value.hex() != hashes[path]
+    ]
+    wrong += [f"{path} was not signed" for path in loose if path not in unsigned]
+    if wrong:
+        more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        got = "; ".join(wrong[:_SHOWN]) + more
+        raise IntegrityError(f"the signature {signature.name} does not hold", got, trust.remedy)
+    return Covered(tuple(sorted(set(signed) - set(hashes))), tuple(unsigned))
 
 
-def _left_out(path: str, signature: Path, expected: Any) -> bool:
-    ignored = [*_GIT_PATHS, signature.name, *expected.serialization_type.get("ignore_paths", ())]
-    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in ignored)
+def _is_below(path: str, prefixes: Iterable[str]) -> bool:
+    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in prefixes)
 
 
 def _item(path: str, sha256: str) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from common import persistent
 from common.digest import from_sri
 from common.files import RemoteFile, check_path
 from common.progress import Lines
@@ -14,7 +15,6 @@ from fetchers.context import Context, Retries
 from fetchers.partial import Partials
 
 Order = Mapping[str, Any]
-PERSISTENT = "/var/cache/nix-ai-models"  # used where the machine's owner put it into the sandbox
 _MEGABYTE = 1_000_000
 
 
@@ -67,12 +67,9 @@ def _partials(order: Order, context: Context) -> Partials | None:
     persist = failure.get("action") == "persist"
     if not (persist or download.get("enableCheckpoints", True)):
         return None
-    folder = Path(failure.get("persistPath", PERSISTENT))
-    if not os.access(folder, os.W_OK | os.X_OK):
+    folder = Path(failure.get("persistPath", persistent.FOLDER))
+    if not persistent.writable(folder):
         if persist or download.get("enableCheckpoints", False):
-            context.log(
-                f"warning: partial files are lost with this build: it cannot write to {folder}\n"
-                f"try: extra-sandbox-paths = {folder} in nix.conf; see docs/failures.md"
-            )
+            context.log(persistent.lost("partial files", folder))
         return None
     return Partials(folder, download["checkpointIntervalMB"] * _MEGABYTE, keep=persist)

@@ -109,6 +109,16 @@ rec {
     path:
     message "`${path}` cannot be turned off: build logs are kept, and shared with everybody, got false" "remove it; to look for a credential's origin, run: nix-ai-model doctor";
 
+  signers =
+    given:
+    message "`security.signature` must say whose signature counts in one way, got ${
+      if given == [ ] then "none" else quoted given
+    }" "keep one of: publicKey = ./signer.pub; certificates = [ ./root.pem ]; identity = \"me@example.com\";";
+
+  identityAlone =
+    lacks:
+    message "`security.signature.identity` counts only with its issuer, and is verified without network, got no ${quoted lacks}" "write: issuer = \"https://github.com/login/oauth\"; trustRoot = ./trusted_root.json; (made by: cosign trusted-root create --with-default-services --out trusted_root.json)";
+
   unknownSource =
     name: valid:
     message "`source` names no known type, got ${show name}${didYouMean valid name}" "write one of: ${

@@ -8,6 +8,7 @@ from typing import Any
 from common.findings import Finding
 
 POLICIES = ("safe-only", "scanned", "off")
+SECOND_OPINIONS = ("picklescan", "fickling")  # what `security.scanners` may name
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Model:
         policy: ``safe-only``, ``scanned`` or ``off``.
         security: the other attributes of ``security`` as in Nix (``allowGlobals``, …).
         tools: programs of the toolchain by name (``modelscan`` → argument list that starts it).
+        seen: what our own walk saw of the files that concern other scanners, by path, as JSON data
+            (see `validators.scanners.Seen`); None where nothing has walked yet.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Model:
     policy: str = "safe-only"
     security: Mapping[str, Any] = field(default_factory=dict)
     tools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    seen: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,12 @@ class Check:
         name: as in reports, e.g. ``pickle-scan``.
         version: changes whenever its verdicts may change.
         run: gives the findings; an exception it raises is a failure of the check, never a pass.
-            A generator may return the version of the program that it ran.
+            A generator may return the version of the program that it ran. A `visits.Shared` is
+            shown the walk that all such checks share, in one process; others get one of their own.
         enabled: whether the user's settings ask for it; everything is on unless switched off.
         timeout: seconds for the whole model.
         memory: bytes that its process, and each program it starts, may use.
+        informed: whether it runs after the walk, with `Model.seen`, and only if anything is there.
     """
 
     name: str
@@ -68,3 +74,4 @@ class Check:
     enabled: Callable[[Model], bool] = lambda _: True
     timeout: float = 600.0
     memory: int = 2 << 30
+    informed: bool = False

@@ -5,6 +5,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,7 @@ from validators import external
 OnFailure = Literal["abort", "warn", "skip", "ignore", "persist"]
 _OUTCOMES: dict[str, Outcome] = {
     "abort": "failed",
-    "persist": "failed",  # the caller keeps the files, see `layouts`
+    "persist": "failed",  # and the caller keeps the files
     "fail": "failed",
     "warn": "warned",
     "skip": "skipped",
@@ -25,6 +26,10 @@ _OUTCOMES: dict[str, Outcome] = {
 DEFAULT_SHELL = ("/bin/sh",)
 DEFAULT_TIMEOUT = 600.0  # seconds
 OUTPUT_CHARACTERS = 16 << 10  # kept for the report
+# ClamAV ends well after it has looked at nothing, and says so only like this.
+_PASSED_OVER = re.compile(rb": Symbolic link\r?$")
+_MEND = 'mend what it reports, or set its `onFailure` to "warn"'
+_FOLLOW = "let it follow links: clamscan -r --follow-dir-symlinks=2 --follow-file-symlinks=2 $src"
 # What looks like a credential by its name; `isolateCredentialsFromHooks` removes it.
 _CREDENTIAL = re.compile(
     r"(?i)token|secret|passw|credential|api_?key|access_?key|private_?key|netrc|askpass"
@@ -82,9 +87,9 @@ def run_command(  # noqa: PLR0913 - the specification's attributes, one by one
         "MODEL_NAME": model_name,
         "MODEL_SIZE": str(model_size),
     }
-    failure, output = _execute([*shell, "-c", command], variables, timeout or DEFAULT_TIMEOUT, log)
+    ended = _execute([*shell, "-c", command], variables, timeout or DEFAULT_TIMEOUT, log)
     seconds = round(time.monotonic() - started, 3) if timing else None
-    return _judge(name, failure, output, on_failure, seconds)
+    return _judge(name, ended, on_failure, seconds)
 
 
 def environment(env: Mapping[str, str], *, isolate: bool) -> dict[str, str]:
@@ -94,10 +99,18 @@ def environment(env: Mapping[str, str], *, isolate: bool) -> dict[str, str]:
     }
 
 
+@dataclass(frozen=True)
+class _Ended:
+    """What a command printed, why it failed (empty when it did not), and what helps then."""
+
+    output: str
+    failure: str = ""
+    remedy: str = _MEND
+
+
 def _execute(
     argv: Sequence[str], env: Mapping[str, str], timeout: float, log: Callable[[str], None]
-) -> tuple[str, str]:
-    """Run it; gives why it failed (empty when it did not) and what it printed."""
+) -> _Ended:
     with tempfile.TemporaryDirectory(prefix="nix-ai-model-command-") as empty:
         lines = _Lines(log)
         try:
@@ -110,12 +123,15 @@ def _execute(
                 tell=lines.take,
             )
         except OSError as error:
-            return f"could not be started: {error.strerror}", ""
+            return _Ended("", f"could not be started: {error.strerror}")
         lines.flush()
     output = mask(ran.stdout.decode("utf-8", "replace"))
     if ran.timed_out:
-        return f"did not end within {timeout:g} seconds", output
-    return ran.failure, output
+        return _Ended(output, f"did not end within {timeout:g} seconds")
+    if not ran.failure and lines.passed_over:
+        links = f"{lines.passed_over} links, and the files of a model are links"
+        return _Ended(output, f"passed over {links}", _FOLLOW)
+    return _Ended(output, ran.failure)
 
 
 class _Lines:
@@ -124,10 +140,12 @@ class _Lines:
     def __init__(self, log: Callable[[str], None]) -> None:
         self._log = log
         self._rest = b""
+        self.passed_over = 0
 
     def take(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
+            self.passed_over += bool(_PASSED_OVER.search(line))
             self._log(mask(line.decode("utf-8", "replace")))
         self._rest = self._rest[-OUTPUT_CHARACTERS:]
 
@@ -136,18 +154,16 @@ class _Lines:
             self._log(mask(self._rest.decode("utf-8", "replace")))
 
 
-def _judge(
-    name: str, failure: str, output: str, on_failure: str, seconds: float | None
-) -> CheckResult:
-    kept = output
-    if len(output) > OUTPUT_CHARACTERS:
-        kept = f"{output[:OUTPUT_CHARACTERS]}\n[cut after {OUTPUT_CHARACTERS} characters]\n"
-    outcome = _OUTCOMES[on_failure] if failure else "passed"
-    findings = _findings(name, failure, outcome)
-    return CheckResult(name, "", outcome, findings, failure, seconds, kept)
+def _judge(name: str, ended: _Ended, on_failure: str, seconds: float | None) -> CheckResult:
+    kept = ended.output
+    if len(kept) > OUTPUT_CHARACTERS:
+        kept = f"{kept[:OUTPUT_CHARACTERS]}\n[cut after {OUTPUT_CHARACTERS} characters]\n"
+    outcome = _OUTCOMES[on_failure] if ended.failure else "passed"
+    findings = _findings(name, ended, outcome)
+    return CheckResult(name, "", outcome, findings, ended.failure, seconds, kept)
 
 
-def _findings(name: str, failure: str, outcome: Outcome) -> tuple[Finding, ...]:
+def _findings(name: str, ended: _Ended, outcome: Outcome) -> tuple[Finding, ...]:
     if outcome not in ("failed", "warned"):
         return ()
     return (
@@ -155,9 +171,9 @@ def _findings(name: str, failure: str, outcome: Outcome) -> tuple[Finding, ...]:
             file="",
             check=name,
             severity="error" if outcome == "failed" else "warning",
-            message=f"the command {failure}",
-            trigger=failure,
-            remedy='mend what it reports, or set its `onFailure` to "warn"',
+            message=f"the command {ended.failure}",
+            trigger=ended.failure,
+            remedy=ended.remedy,
             rule="command-failed",
         ),
     )

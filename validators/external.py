@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -104,16 +105,30 @@ def run(
             drains.append(_Drain(process.stderr, limit, tell))
         threading.Thread(target=_feed, args=(process.stdin, stdin), daemon=True).start()
         try:
-            process.wait(timeout)
-            timed_out = False
-        except subprocess.TimeoutExpired:
-            timed_out = True
+            timed_out = not _ends(process, timeout)
         finally:
             _end_session(process)
         for drain in drains:
             drain.join(GRACE_SECONDS)  # a process that left the session may still hold the pipe
     outputs = [bytes(drain.kept) for drain in drains] + [b""]
     return Ran(process.returncode, outputs[0], outputs[1], timed_out)
+
+
+def _ends(process: "subprocess.Popen[bytes]", timeout: float) -> bool:
+    """Wait for a program; whether it ended in time."""
+    if hasattr(os, "pidfd_open"):  # where there is none, Python looks every 50 ms
+        descriptor = os.pidfd_open(process.pid)
+        try:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            return bool(poll.poll(timeout * 1000))
+        finally:
+            os.close(descriptor)
+    try:
+        process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _feed(pipe: IO[bytes], data: bytes) -> None:

@@ -19,19 +19,15 @@ from common.errors import ModelError
 from common.findings import Finding, Severity
 from validators import external
 from validators.base import Model, ModelFile
-from validators.containers import Member, Source, Trouble, walk
-from validators.pickle import evidence
-from validators.pickle.search import search
+from validators.containers import Source, walk
 from validators.pickle.stream import pickles
+from validators.seen import Seen
 
 TIMEOUT = 900.0  # seconds for one run of a scanner
+MOST_OPCODES = 3_000_000  # of one file; a scanner takes a second and 100 MB for each million
 MEMORY_BYTES = 4 << 30
 MOST_COPIED_BYTES = 1 << 30  # of all pickles of a model
-_PROBE_OPCODES = 10_000
 _COPY_BYTES = 1 << 20
-# Endings under which the scanners know the kinds that are worth showing to them.
-_ENDINGS = {"zip": ".zip", "npy": ".npy"}
-_SAVED_MODEL = ".pb"
 _REMEDY = "install {0}, or point `tools.{0}` of the toolchain to it, or switch the check off"
 
 
@@ -65,54 +61,54 @@ def workplace() -> Iterator[Path]:
 def whole_files(model: Model, root: Path) -> list[Exhibit]:
     """Link the files whose content these scanners know, and no others: they would read them all."""
     found: list[Exhibit] = []
-    for file in model.files:
-        ending = _ending(file)
-        if ending:
-            shown = root / "files" / f"{len(found)}{ending}"
+    for file, seen in _concerned(model):
+        if seen.ending and not _held(seen):
+            shown = root / "files" / f"{len(found)}{seen.ending}"
             shown.symlink_to(file.local.resolve())
-            found.append(_exhibit(file, shown))
+            found.append(Exhibit(file.path, shown, seen.followed, frozenset(seen.pickles)))
     return found
 
 
-def _exhibit(file: ModelFile, shown: Path) -> Exhibit:
-    followed, names = True, set()
-    for member in walk(file):
-        followed &= _followed(member)
-        if _is_pickle(member.source):
-            names.add(member.path[len(file.path) + 1 :])
-    return Exhibit(file.path, shown, followed, frozenset(names))
+def not_shown(model: Model, check: str) -> Iterator[Finding]:
+    """Say which files a scanner is not shown, because it would not come to an end."""
+    for file, seen in _concerned(model):
+        if reason := _held(seen):
+            severity: Severity = "error" if seen.hostile or not seen.followed else "warning"
+            message = "was not shown to this scanner, which knows no bounds"
+            yield Finding(file.path, check, severity, message, reason, rule="not-shown")
 
 
-def _ending(file: ModelFile) -> str:
-    for member in walk(file):
-        kind = next((kind for kind in member.kinds if kind in _ENDINGS), "")
-        if kind:
-            return _ENDINGS[kind]
-        if _is_pickle(member.source):
-            return ".pkl"
-        return _SAVED_MODEL if file.path.endswith(_SAVED_MODEL) else ""
-    return ""
+def _concerned(model: Model) -> Iterator[tuple[ModelFile, Seen]]:
+    if model.seen is None:
+        raise ModelError("what concerns a scanner is known only after a walk")
+    for file in model.files:
+        if file.path in model.seen:
+            yield file, Seen(**model.seen[file.path])
 
 
-def _is_pickle(source: Source) -> bool:
-    return evidence.is_pickle(list(pickles(source, 0, _PROBE_OPCODES)))
+def _held(seen: Seen) -> str:
+    if seen.hostile:
+        return seen.hostile
+    many = f"its pickles have {seen.opcodes:,} opcodes, more than {MOST_OPCODES:,}"
+    return many if seen.opcodes > MOST_OPCODES else ""
 
 
 def lone_pickles(model: Model, root: Path) -> list[Exhibit]:
     """Copy every pickle, out of every container, without the raw data that follows it."""
     found: list[Exhibit] = []
     left = MOST_COPIED_BYTES
-    for file in model.files:
-        for member in walk(file):
-            walked = list(pickles(member.source)) if _is_pickle(member.source) else []
-            if walked:
-                size = max(pickle.end for pickle in walked if pickle.complete)
+    for file, seen in _concerned(model):
+        names = set() if _held(seen) else set(seen.pickles)
+        for member in walk(file) if names else ():
+            if member.link is None and member.path[len(file.path) + 1 :] in names:
+                ends = (one.end for one in pickles(member.source) if one.complete)
+                size = max(ends, default=0)
                 left -= size
                 if left < 0:
                     raise ModelError("the pickles of this model are too large for a second scanner")
                 shown = root / "files" / f"{len(found)}.pkl"
                 _copy(member.source, size, shown)
-                found.append(Exhibit(member.path, shown, _followed(member)))
+                found.append(Exhibit(member.path, shown, seen.followed))
     return found
 
 
@@ -120,19 +116,6 @@ def _copy(source: Source, size: int, target: Path) -> None:
     with target.open("wb") as file:
         for offset in range(0, size, _COPY_BYTES):
             file.write(source.read_at(offset, min(_COPY_BYTES, size - offset)))
-
-
-def _followed(member: Member) -> bool:
-    """Whether our own walk read the first pickle to its end and is blind to nothing."""
-    try:
-        walked = [found.pickle for found in search(member)]
-    except Trouble:
-        return False
-    return (
-        not walked
-        or not _is_pickle(member.source)
-        or (walked[0].complete and not any(pickle.notes for pickle in walked))
-    )
 
 
 def start(model: Model, name: str, arguments: Sequence[str], root: Path) -> external.Ran:

@@ -6,6 +6,7 @@ given:
 let
   inherit (builtins)
     attrNames
+    filter
     isAttrs
     removeAttrs
     ;
@@ -44,6 +45,29 @@ let
     else
       [ ];
 
+  # Whose signature counts is said in one way, and an identity in full.
+  badSigner =
+    let
+      signature = (args.security or { }).signature or { };
+      given = filter (name: signature ? ${name} && signature.${name} != [ ]) [
+        "publicKey"
+        "certificates"
+        "identity"
+      ];
+      lacks = filter (name: !(signature ? ${name})) [
+        "issuer"
+        "trustRoot"
+      ];
+    in
+    if !((args.security or { }) ? signature) then
+      [ ]
+    else if builtins.length given != 1 then
+      [ (errors.signers given) ]
+    else if given == [ "identity" ] && lacks != [ ] then
+      [ (errors.identityAlone lacks) ]
+    else
+      [ ];
+
   # What a lock says of its source must be what the call says.
   otherSource =
     let
@@ -64,5 +88,6 @@ in
       arguments.check "" (removeAttrs args source.taken)
       ++ source.problems
       ++ unavailable
+      ++ badSigner
       ++ (if source.problems == [ ] then integrity.problems ++ otherSource else [ ]);
 }

@@ -2,7 +2,12 @@
 # Its output links to the weights; only small files are copied.
 toolchain:
 let
-  inherit (builtins) intersectAttrs listToAttrs toJSON;
+  inherit (builtins)
+    any
+    intersectAttrs
+    listToAttrs
+    toJSON
+    ;
   build = import ./python.nix toolchain {
     parts = [
       "common"
@@ -38,6 +43,8 @@ let
         value = null;
       }) (args.security.scanners or [ ])
     );
+  commands =
+    args.validation.validators ++ args.security.customScanners ++ args.postDownload.scripts;
   plan = {
     inherit name plain variables;
     # Scripts to write beside the model: name → text, in which `@out@` stands for the output.
@@ -61,6 +68,11 @@ let
     inherit (args) security;
     validators = args.validation.validators;
     scripts = args.postDownload.scripts;
+    keepIn =
+      if any (command: command.onFailure == "persist") commands then
+        args.onDownloadFailure.persistPath or null
+      else
+        null;
     huggingface = args.integration.huggingface;
     timing = args.provenance.recordTimestamp;
   };

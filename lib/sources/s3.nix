@@ -6,24 +6,20 @@ let
     bool
     enum
     field
-    listOf
     matching
     required
-    string
     text
     ;
 in
-{
-  schemes = [ "s3" ];
+objects.store {
+  scheme = "s3";
   example = "s3://BUCKET/PREFIX";
+  parents = [ "bucket" ];
 
   fields = {
     bucket =
       field "Bucket, or the ARN of an access point." { }
         (required (matching "the name of a bucket" "\"my-models\"" "[A-Za-z0-9][A-Za-z0-9._-]{1,254}|arn:[A-Za-z0-9:/._-]+"));
-    prefix =
-      field "What the keys of the model begin with; the rest of a key is the file's path." { }
-        string;
     region =
       field "By default AWS_REGION, AWS_DEFAULT_REGION, the profile's, then us-east-1." { }
         (matching "the name of a region" "\"eu-central-1\"" "[A-Za-z0-9-]+");
@@ -41,28 +37,8 @@ in
     role =
       field "Role to assume with the credentials that are found." { }
         (matching "the ARN of a role" "\"arn:aws:iam::123456789012:role/models\"" "arn:[a-z-]+:iam::[0-9]*:role/.+");
-    anonymous = field "Send no credentials, even where there are some." { } bool;
     requesterPays = field "Pay for the requests, as some buckets want." { } bool;
-    files = field "Globs of the files to take; all by default." { } (listOf text);
-    exclude = field "Globs of the files to leave out." { } (listOf text);
   };
-
-  parse = objects.parseBucket;
-
-  reference =
-    {
-      bucket,
-      prefix ? "",
-      ...
-    }:
-    "s3://${bucket}/${prefix}";
-
-  name = attrs: objects.lastName attrs.bucket attrs;
-
-  # A prefix has none: its objects are pinned one by one.
-  revision = _: "";
-
-  pinned = _: null;
 
   # https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html
   environment = [

@@ -1,8 +1,8 @@
 /**
   The same toolchain from what a plain Linux machine has, where nixpkgs is out of reach.
 
-  Builds are as sandboxed as any, if the sandbox shows the paths named here; `scripts/nix-env`
-  prints the settings for that.
+  Builds are as sandboxed as any, if the sandbox shows the paths named here; `scripts/with-nix`
+  writes settings that do.
 
   # Inputs
 

@@ -90,7 +90,7 @@ in
       "persist"
       "retry"
     ]);
-    persistPath = field "Directory in which `persist` keeps partial files." {
+    persistPath = field "Directory in which `persist` keeps partial files, and files that a command failed on." {
       example = "\"/var/tmp/models\"";
     } outsidePath;
     maxRetries = field "Repetitions of a request that made no progress." { default = 5; } count;

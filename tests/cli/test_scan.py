@@ -73,6 +73,22 @@ def test_the_policy_decides_on_harmless_pickles(command, model: Path) -> None:
     assert 'security.policy = "scanned";' in result.out
 
 
+def test_what_is_allowed_as_in_nix(command, model: Path) -> None:
+    estimator = b"\x80\x04\x8c\x05mylib\x8c\x05Thing\x93)\x81."
+    (model / "model.pkl").write_bytes(estimator)
+    refused = command("scan", "m")
+    assert refused.status == 3
+    assert 'security.allowGlobals = [ "mylib.Thing" ];' in refused.out
+    command.ok("scan", "m", "--allow-global", "mylib.Thing")
+    ignoring = command.ok("scan", "m", "--ignore-file", "*.pkl").out
+    assert "left out of the model by `security.ignoreFiles`" in ignoring
+    asked = command("scan", "m", "--scanner", "fickling", "--allow-license", "mit", "--json")
+    outcomes = {check["name"]: check["outcome"] for check in asked.json["paths"][0]["checks"]}
+    assert outcomes["license"] == "failed"
+    assert outcomes["fickling"] != "skipped"
+    assert command("scan", "m", "--scanner", "clamav").status == 2
+
+
 def test_what_a_link_leads_to_is_scanned(command, model: Path) -> None:
     outside = command.folder / "outside"
     outside.mkdir()

@@ -1,6 +1,7 @@
 """The user's own validators, scanners and scripts, in a real build."""
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,8 @@ from tests.nix import Nix
 FILES = {"config.json": b'{"model_type": "bert"}', "deep/notes.txt": b"hello\n"}
 SIZE = sum(map(len, FILES.values()))
 REPO = Repo("org/tiny", files=FILES)
+CLAMSCAN = "/usr/bin/clamscan"  # as builds see it
+FOLLOW = "--follow-dir-symlinks=2 --follow-file-symlinks=2"
 META = ".nix-ai-model-meta.json"
 
 
@@ -108,6 +111,41 @@ def test_a_custom_scanner_is_a_validator_too(nix: Nix, hub: Hub, model: str) -> 
     assert "clam" in log.partition("model tiny is refused")[2]
 
 
+@pytest.fixture
+def clamscan(tmp_path: Path) -> str:
+    """Give a clamscan whose one signature is the text of a file of the model."""
+    if not Path(CLAMSCAN).exists():
+        pytest.skip(f"ClamAV is not installed: there is no {CLAMSCAN}")
+    signature = tmp_path / "ours.ndb"
+    signature.write_text(f"Ours:0:*:{FILES['deep/notes.txt'].strip().hex()}\n")
+    return f"{CLAMSCAN} -d ${{{signature}}} -r"
+
+
+def test_clamav_as_in_its_manual_looks_at_a_tree(nix: Nix, hub: Hub, clamscan: str) -> None:
+    asked = f"security.customScanners = [ {hook('clamav', f'{clamscan} $out')} ];"
+    hub.put(REPO)
+    source = 'source.huggingface.repo = "org/tiny"; name = "tiny"; hash = lib.fakeHash;'
+    wrong = nix.build_fails(f"lib.fetchModel {{ {source} }}", HF_ENDPOINT=hub.endpoint)
+    source = source.replace("lib.fakeHash", f'"{wrong.partition("got:")[2].split()[0]}"')
+    log = nix.build_fails(f"lib.fetchModel {{ {source} {asked} }}", HF_ENDPOINT=hub.endpoint)
+    assert "notes.txt: Ours.UNOFFICIAL FOUND" in log
+    assert "clamav" in log.partition("model tiny is refused")[2]
+
+
+def test_clamav_that_passes_over_links_has_not_passed(
+    nix: Nix, hub: Hub, model: str, clamscan: str
+) -> None:
+    def refused(options: str) -> str:
+        scanner = hook("clamav", f"{clamscan} {options} $out")
+        asked = f"({model}).override {{ security.customScanners = [ {scanner} ]; }}"
+        return nix.build_fails(asked, HF_ENDPOINT=hub.endpoint)
+
+    log = refused("")
+    assert "passed over 2 links" in log
+    assert FOLLOW in log.partition("try:")[2]
+    assert "Ours.UNOFFICIAL FOUND" in refused(FOLLOW)
+
+
 def test_a_hook_sees_no_credentials_and_no_network(nix: Nix, hub: Hub, model: str) -> None:
     port = urlsplit(hub.endpoint).port
     connect = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5)"
@@ -144,6 +182,27 @@ def test_a_script_that_fails_leaves_nothing(nix: Nix, hub: Hub, model: str) -> N
     asked = scripts(hook("broken", "echo half > $out/half; exit 3", "script"))
     log = nix.build_fails(f"({model}).override {{ {asked} }}", HF_ENDPOINT=hub.endpoint)
     assert "broken" in log.partition("model tiny is refused")[2]
+    assert not [name for name in nix.outputs() if name.endswith("-tiny")]
+
+
+def test_what_a_script_failed_on_is_kept(nix: Nix, hub: Hub, model: str, tmp_path: Path) -> None:
+    broken = hook(
+        "broken", "echo why; echo half > $out/half; exit 3", "script", 'onFailure = "persist";'
+    )
+    asked = f'{scripts(broken)} onDownloadFailure.persistPath = "{tmp_path}/kept";'
+    expression = f"({model}).override {{ {asked} }}"
+    log = nix.build_fails(expression, HF_ENDPOINT=hub.endpoint)
+    assert "the files that broken failed on are lost with this build: it cannot write to" in log
+    assert f"try: extra-sandbox-paths = {tmp_path}/kept" in log
+    (tmp_path / "kept").mkdir()
+    shown = ("--option", "extra-sandbox-paths", f"{tmp_path}/kept")
+    log = nix.build_fails(expression, *shown, HF_ENDPOINT=hub.endpoint)
+    [place] = (tmp_path / "kept").iterdir()
+    assert f"kept in {place}" in log
+    assert place.name.startswith("tiny-")
+    assert (place / "output.txt").read_text() == "why\n"
+    assert (place / "out/half").read_text() == "half\n"
+    assert (place / "src/config.json").is_symlink()
     assert not [name for name in nix.outputs() if name.endswith("-tiny")]
 
 

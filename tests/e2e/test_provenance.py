@@ -3,15 +3,19 @@
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from model_signing import signing
 
 from common.digest import to_sri
+from tests.certificates import authority, leaf, new_key, private_pem, public_pem
 from tests.hub import Hub, Repo
 from tests.nix import ROOT, Nix
+from tests.servers.sigstore import Sigstore
 
 FILES = {"config.json": b"{}", "README.md": b"---\nlicense: mit\n---\n"}
 
@@ -82,32 +86,65 @@ def test_a_signed_model_is_accepted_by_a_store_that_trusts_the_key(
     assert "mismatch" in second_store(tmp_path / "flipped", cache, public, path)
 
 
-def test_a_repository_that_ships_its_signature(nix: Nix, hub: Hub, tmp_path: Path) -> None:
+def by_key(folder: Path, repo: Path) -> str:
+    key = new_key()
+    (folder / "key.pem").write_bytes(private_pem(key))
+    (folder / "key.pub").write_bytes(public_pem(key))
+    config = signing.Config().use_elliptic_key_signer(private_key=folder / "key.pem")
+    config.sign(repo, repo / "model.sig")
+    return f"publicKey = {folder}/key.pub;"
+
+
+def by_certificate(folder: Path, repo: Path) -> str:
+    root = authority("root")
+    _, trusted = root.write(folder, "root")
+    between = authority("between", root)
+    key, certificate = leaf("signer", between, "digital_signature").write(folder, "signer")
+    config = signing.Config().use_certificate_signer(
+        private_key=key,
+        signing_certificate=certificate,
+        certificate_chain=[between.write(folder, "between")[1]],
+    )
+    config.sign(repo, repo / "model.sig")
+    return f"certificates = [ {trusted} ];"
+
+
+def by_identity(folder: Path, repo: Path) -> str:
+    with Sigstore() as sigstore:
+        (folder / "client.json").write_text(json.dumps(sigstore.trust_config()))
+        (folder / "trusted_root.json").write_text(json.dumps(sigstore.trusted_root()))
+        config = signing.Config().use_sigstore_signer(
+            identity_token=sigstore.token("me@example.com", "https://login.example"),
+            trust_config=folder / "client.json",
+        )
+        config.sign(repo, repo / "model.sig")
+    who = 'identity = "me@example.com"; issuer = "https://login.example";'
+    return f"{who} trustRoot = {folder}/trusted_root.json;"
+
+
+@pytest.mark.parametrize("sign_by", [by_key, by_certificate, by_identity])
+def test_a_repository_that_ships_its_signature(
+    nix: Nix, hub: Hub, tmp_path: Path, sign_by: Callable[[Path, Path], str]
+) -> None:
     folder = tmp_path / "repo"
     folder.mkdir()
     for name, content in FILES.items():
         (folder / name).write_bytes(content)
-    for command in (
-        ["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "key.pem"],
-        ["ec", "-in", "key.pem", "-pubout", "-out", "key.pub"],
-    ):
-        subprocess.run(["openssl", *command], cwd=tmp_path, check=True, capture_output=True)
-    config = signing.Config().use_elliptic_key_signer(private_key=tmp_path / "key.pem")
-    config.sign(folder, folder / "model.sig")
+    whose = sign_by(tmp_path, folder)
     signature = (folder / "model.sig").read_bytes()
     hub.put(Repo("org/m", files=FILES | {"model.sig": signature}))
-    wanted = f"security.signature.publicKey = {tmp_path}/key.pub;"
+    wanted = f"security.signature = {{ {whose} }};"
     path = nix.build(model(wanted, model__sig=signature), HF_ENDPOINT=hub.endpoint)
     meta = json.loads(nix.real(f"{path}/.nix-ai-model-meta.json").read_text())
-    assert {"name": "signature", "version": "1", "outcome": "passed"} in meta["validators"]
+    assert {"name": "signature", "version": "2", "outcome": "passed"} in meta["validators"]
 
     tampered = FILES | {"config.json": b"{ }"}
     hub.put(Repo("org/m", files=tampered | {"model.sig": signature}))
-    log = nix.build_fails(
-        model(wanted, config__json=b"{ }", model__sig=signature), HF_ENDPOINT=hub.endpoint
-    )
+    bad = model(f'name = "bad"; {wanted}', config__json=b"{ }", model__sig=signature)
+    log = nix.build_fails(bad, HF_ENDPOINT=hub.endpoint)
     assert "the signature model.sig does not hold" in log
-    assert "config.json" in log
+    assert "config.json is not what was signed" in log
+    assert not [name for name in nix.outputs() if name.endswith("-bad")]
 
 
 def test_a_licence_that_is_not_allowed_refuses_the_model(nix: Nix, hub: Hub) -> None:
@@ -133,3 +170,20 @@ def test_source_and_times_are_recorded_as_asked(nix: Nix, hub: Hub) -> None:
     assert all(
         check["seconds"] >= 0 for check in other["validators"] if check["outcome"] != "skipped"
     )
+
+
+def test_bills_of_materials_of_sets(nix: Nix, hub: Hub) -> None:
+    hub.put(Repo("org/n", files=FILES))
+    models = f"a = {model()}; b = {model().replace('org/m', 'org/n')};"
+    links = """map (m: { path = "/x/${m.name}"; target = "${m}"; model = m.name; }) [ a b ]"""
+    manifest = f"""lib.mkManifest {{ state = "/state"; links = {links}; }}"""
+    for expression in ("lib.mkHfCache [ a b ]", manifest):
+        path = nix.build(f"let {models} in {expression}", HF_ENDPOINT=hub.endpoint)
+        printed = nix.loaded(str(ROOT / "nix-ai-model"), "bom", path)
+        assert printed.returncode == 0, printed.stderr
+        assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(printed.stdout) is None
+        components = json.loads(printed.stdout)["components"]
+        assert [each["name"] for each in components] == ["m", "n"]
+        for each in components:
+            checks = [p for p in each["properties"] if "check:" in p["name"]]
+            assert "nix-ai-models:check:pickle-scan" in {check["name"] for check in checks}

@@ -89,6 +89,26 @@ CASES = {
         "`auth.tokenFile` must be an absolute path as a string",
         'auth.tokenFile = "/run/secrets/token";',
     ),
+    "signer-of-no-way": (
+        f"{GOOD} security.signature = {{ }};",
+        "`security.signature` must say whose signature counts in one way, got none",
+        "publicKey = ./signer.pub;",
+    ),
+    "signer-in-two-ways": (
+        f'{GOOD} security.signature = {{ identity = "me"; publicKey = ./x; }};',
+        "in one way, got `publicKey`, `identity`",
+        "keep one of:",
+    ),
+    "identity-of-nobody": (
+        f'{GOOD} security.signature = {{ identity = "me"; trustRoot = ./x; }};',
+        "`security.signature.identity` counts only with its issuer",
+        "got no `issuer`",
+    ),
+    "identity-without-trust": (
+        f'{GOOD} security.signature = {{ identity = "me"; issuer = "https://x"; }};',
+        "is verified without network, got no `trustRoot`",
+        "cosign trusted-root create",
+    ),
     "name": (
         f'{GOOD} name = "a b";',
         "`name` must be a store name (letters, digits and +-._?=, not starting with a dot), got",

@@ -77,6 +77,15 @@ def test_output_is_bounded_masked_and_logged(tmp_path: Path) -> None:
     assert len(lines) > 100_000
 
 
+def test_a_scanner_that_passed_over_links_has_not_passed(tmp_path: Path) -> None:
+    said = 'echo "$src/a.bin: Symbolic link"; echo "Scanned files: 0"'
+    result = run(said, tmp_path)
+    assert (result.outcome, result.output.count("\n")) == ("failed", 2)
+    assert result.detail == "passed over 1 links, and the files of a model are links"
+    assert "--follow-file-symlinks=2" in result.findings[0].remedy
+    assert "follow" not in run(f"{said}; exit 1", tmp_path).findings[0].remedy
+
+
 def test_credentials_stay_out(tmp_path: Path) -> None:
     env = {
         "PATH": os.environ["PATH"], "HF_TOKEN": "a", "AWS_SECRET_ACCESS_KEY": "b", "LANG": "C",

@@ -20,6 +20,7 @@ PROGRAMS = {
     "java": b"\xca\xfe\xba\xbe\0\0\0\x3d" + b"\0" * 60,
     "wasm": b"\0asm\1\0\0\0",
     "bytecode": b"\xa7\x0d\r\n" + b"\0" * 60,
+    "java-objects": b"\xac\xed\0\5sr\0\x11java.util.HashMap",
 }
 
 
@@ -30,8 +31,25 @@ def rules(findings: list[Finding]) -> set[str]:
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_programs(program: str, tmp_path: Path) -> None:
     (tmp_path / "weights.bin").write_bytes(PROGRAMS[program])
-    assert rules(judge(tmp_path, "safe-only")) == {"executable"}
-    assert not errors(judge(tmp_path, "scanned"))
+    (finding,) = errors(judge(tmp_path, "safe-only"))
+    assert finding.rule == "executable"
+    assert finding.trigger
+    assert finding.remedy
+    accepted = program in {"script", "wasm"}  # the others no scanner can judge
+    assert bool(errors(judge(tmp_path, "scanned"))) != accepted
+
+
+NUMBERS = {
+    "mz": b"MZ" + b"\x91\x3c\x05\xbd" * 200,
+    "shebang": b"#!" + b"\x91\x3c\x05\xbd" * 200,
+    "bytecode": b"\x91\x0d\r\n" + b"\x91\x3c\x05\xbd" * 200,
+}
+
+
+@pytest.mark.parametrize("start", NUMBERS)
+def test_numbers_that_begin_like_a_program(start: str, tmp_path: Path) -> None:
+    (tmp_path / "weights.bin").write_bytes(NUMBERS[start])
+    assert not errors(judge(tmp_path, "safe-only"))
 
 
 def test_programs_in_archives(tmp_path: Path) -> None:

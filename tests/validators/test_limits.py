@@ -1,9 +1,7 @@
 """Hostile and huge files end in bounded time and memory, and weights are not read."""
 
-import json
 import os
 import resource
-import struct
 import time
 import zipfile
 import zlib
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from common.findings import Report
+from tests.validators.corpus import huge
 from tests.validators.corpus.archives import Member, make_zip
 from tests.validators.corpus.assemble import payload, proto
 from tests.validators.helpers import errors, judge, make_model
@@ -112,62 +111,12 @@ def test_nested_too_deep(tmp_path: Path) -> None:
     assert "too-deep" in {finding.rule for finding in errors(judge(tmp_path))}
 
 
-def sparse(path: Path, head: bytes, size: int) -> None:
-    with path.open("wb") as file:
-        file.write(head)
-        file.truncate(len(head) + size)
-
-
-def safetensors(path: Path, size: int) -> None:
-    header = json.dumps({"w": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
-    sparse(path, struct.pack("<Q", len(header)) + header, size)
-
-
-def torch_zip(path: Path, size: int) -> None:
-    """A stored zip with a benign pickle and one huge tensor, as torch writes it (zip64)."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("a/data.pkl", proto(2) + b"}.")
-        info = zipfile.ZipInfo("a/data/0")
-        info.file_size = size
-        with archive.open(info, "w", force_zip64=True) as member:
-            member.write(b"\0")
-    _stretch(path, size - 1)
-
-
-def _stretch(path: Path, by: int) -> None:
-    """Make the last member longer by a hole, and its sizes with it."""
-    data = path.read_bytes()
-    directory = data.rfind(b"PK\1\2")
-    end = data.rfind(b"PK\5\6")
-    record = bytearray(data[directory:end])
-    name_size = struct.unpack("<H", record[28:30])[0]
-    record[20:28] = b"\xff" * 8
-    extra = struct.pack("<HHQQ", 1, 16, by + 1, by + 1)
-    record[30:32] = struct.pack("<H", len(extra))
-    record[46 + name_size :] = extra
-    first = data.find(b"PK\1\2")
-    listing = data[first:directory] + bytes(record)
-    local = data.rfind(b"PK\3\4", 0, first)
-    body = bytearray(data[:first])
-    body[local + 18 : local + 26] = b"\xff" * 8
-    place = local + 30 + struct.unpack("<H", body[local + 26 : local + 28])[0]
-    body[place : place + 20] = extra
-    start = first + by
-    with path.open("wb") as file:
-        file.write(body)
-        file.seek(start)
-        file.write(listing)
-        wide = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, 2, 2, len(listing), start)
-        file.write(wide + struct.pack("<4sIQI", b"PK\6\7", 0, start + len(listing), 1))
-        file.write(struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 2, 2, 0xFFFFFFFF, 0xFFFFFFFF, 0))
-
-
 @pytest.mark.parametrize(
-    ("name", "write"), [("model.safetensors", safetensors), ("model.pt", torch_zip)]
+    ("name", "write"), [("model.safetensors", huge.safetensors), ("model.pt", huge.torch_zip)]
 )
 def test_huge_files_are_not_read(
     name: str,
-    write: Callable[[Path, int], None],
+    write: Callable[[Path], None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -180,8 +129,7 @@ def test_huge_files_are_not_read(
         return data
 
     monkeypatch.setattr(sources.os, "pread", counting)
-    size = 5 << 30
-    write(tmp_path / name, size)
+    write(tmp_path / name)
     started = time.monotonic()
     findings = judge(tmp_path)
     assert time.monotonic() - started < 1.0

@@ -64,6 +64,26 @@ def verdict(module: str, name: str, **use: object) -> str:
         ("numpy", "load", "dangerous"),
         ("commands", "getoutput", "dangerous"),
         ("my_code", "Thing", "unknown"),
+        # Each of these was a way past another scanner.
+        ("_aix_support", "_read_cmd_output", "dangerous"),
+        ("_osx_support", "_find_build_tool", "dangerous"),
+        ("_pyrepl.pager", "pipe_pager", "dangerous"),
+        ("_xxsubinterpreters", "run_string", "dangerous"),
+        ("asyncio.unix_events", "_UnixSubprocessTransport._start", "dangerous"),
+        ("distutils.file_util", "write_file", "dangerous"),
+        ("ensurepip", "_run_pip", "dangerous"),
+        ("idlelib.calltip", "Calltip.fetch_tip", "dangerous"),
+        ("imaplib", "IMAP4_stream", "dangerous"),
+        ("lib2to3.pgen2.pgen", "ParserGenerator.make_label", "dangerous"),
+        ("numpy.f2py.crackfortran", "getlincoef", "dangerous"),
+        ("pathlib", "os.system", "dangerous"),
+        ("pkgutil", "resolve_name", "dangerous"),
+        ("shelve", "open", "dangerous"),
+        ("torch._dynamo.guards", "GuardBuilder.get", "dangerous"),
+        ("torch.storage", "_load_from_bytes", "dangerous"),
+        ("torch.utils.bottleneck.__main__", "run_cprofile", "dangerous"),
+        ("uuid", "UUID", "harmless"),
+        ("uuid", "_get_command_stdout", "dangerous"),
     ],
 )
 def test_verdicts(module: str, name: str, expected: str) -> None:
@@ -75,8 +95,9 @@ def test_classes_that_may_only_be_instantiated() -> None:
     assert verdict(*layer, pushed=2, instances=2, called=True) == "harmless"
     assert verdict(*layer, pushed=2, instances=1, called=True) == "unknown"
     callback = ("pytorch_lightning.callbacks.early_stopping", "EarlyStopping")
-    assert verdict(*callback, pushed=1) == "harmless"
-    assert verdict(*callback, pushed=1, called=True) == "unknown"
+    assert verdict(*callback, pushed=1, keys=1) == "harmless"
+    assert verdict(*callback, pushed=1) == "unknown"
+    assert verdict(*callback, pushed=2, keys=2, called=True) == "unknown"
 
 
 @pytest.mark.skipif(not SURVEY, reason="NIX_AI_MODELS_HUB_GLOBALS names no survey of the Hub")

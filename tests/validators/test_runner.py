@@ -14,6 +14,15 @@ from validators import checks as package
 from validators.runner import run_checks
 
 HEAD = "from common.findings import Finding\nfrom validators.base import Check\n"
+SHARED = """
+judge = run
+from validators.visits import Shared, Visit
+class Faulty(Visit):
+    def member(self, member, sight):
+        judge(self.model)
+        yield from ()
+run = Shared(Faulty)
+"""
 FAULTS = {
     "raise": ("raise ValueError('went wrong')", "went wrong"),
     "exit": ("import os; os._exit(3)", "ended with status 3"),
@@ -30,7 +39,7 @@ FAULTS = {
 
 
 @pytest.fixture
-def add_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+def add_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Adding a check is one file: here in a second directory of the package."""
     place = tmp_path / "checks"
     place.mkdir()
@@ -39,8 +48,10 @@ def add_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     (tmp_path / "sitecustomize.py").write_text(start)
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    def add(body: str) -> None:
+    def add(body: str, *, shared: bool = False) -> None:
         text = f"def run(model):\n    {body}\n    return []\n"
+        if shared:
+            text += SHARED
         seconds = 2.0 if "sleep" in body else 60.0
         options = f"timeout={seconds}, memory=512 << 20"
         check = f"CHECK = Check(name='faulty', version='9', run=run, {options})\n"
@@ -59,7 +70,7 @@ def model_root(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_fails_closed(fault: str, add_check: Callable[[str], None], model_root: Path) -> None:
+def test_fails_closed(fault: str, add_check: Callable[..., None], model_root: Path) -> None:
     body, words = FAULTS[fault]
     add_check(body)
     report = run_checks(make_model(model_root), checks=["faulty"])
@@ -69,8 +80,45 @@ def test_fails_closed(fault: str, add_check: Callable[[str], None], model_root: 
     assert report.refused
 
 
+@pytest.mark.parametrize("fault", ["raise", "shout"])
+def test_a_fault_within_the_shared_walk_is_one_checks_own(
+    fault: str, add_check: Callable[..., None], model_root: Path
+) -> None:
+    body, words = FAULTS[fault]
+    add_check(body, shared=True)
+    (model_root / "a.pkl").write_bytes(payload())
+    report = run_checks(make_model(model_root), checks=["faulty", "pickle-scan", "gguf"])
+    results = {result.name: result for result in report.checks}
+    assert outcomes(report) == {"faulty": "failed", "pickle-scan": "failed", "gguf": "passed"}
+    assert words in results["faulty"].detail
+    assert {finding.rule for finding in results["pickle-scan"].findings} == {"dangerous-global"}
+
+
+@pytest.mark.parametrize("fault", ["exit", "leave", "crash", "stubborn"])
+def test_what_ends_the_shared_process_fails_every_check_that_needs_it(
+    fault: str, add_check: Callable[..., None], model_root: Path
+) -> None:
+    body, words = FAULTS[fault]
+    add_check(body, shared=True)
+    checks = ["faulty", "modelscan"] if fault == "stubborn" else ["faulty", "gguf", "modelscan"]
+    report = run_checks(make_model(model_root), checks=checks)
+    assert set(outcomes(report).values()) == {"failed"}
+    assert all(words in result.detail for result in report.checks)
+
+
+def test_memory_that_one_check_takes_is_given_back(
+    add_check: Callable[..., None], model_root: Path
+) -> None:
+    add_check(FAULTS["memory"][0], shared=True)
+    (model_root / "a.npy").write_bytes(b"text")
+    report = run_checks(make_model(model_root), checks=["faulty", "numpy"])
+    detail = {result.name: result.detail for result in report.checks}
+    assert detail == {"faulty": "used more than 512 MiB of memory", "numpy": ""}
+    assert [finding.rule for finding in report.findings] == ["not-npy"]
+
+
 def test_a_check_sees_no_credentials_and_an_empty_directory(
-    add_check: Callable[[str], None], model_root: Path, monkeypatch: pytest.MonkeyPatch
+    add_check: Callable[..., None], model_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     add_check("import os; assert 'HF_TOKEN' not in os.environ; assert not os.listdir('.')")
@@ -100,7 +148,7 @@ def test_policies(model_root: Path) -> None:
     assert outcomes(safe) == {"file-types": "failed", "pickle-scan": "passed"}
     (refusal,) = [finding for finding in safe.findings if finding.severity == "error"]
     assert (refusal.file, refusal.rule) == ("harmless.bin", "pickle")
-    assert refusal.remedy == 'security.policy = "scanned";'
+    assert refusal.remedy.endswith('security.policy = "scanned";')
     assert outcomes(scanned) == {"file-types": "passed", "pickle-scan": "passed"}
     assert outcomes(off) == {"file-types": "skipped", "pickle-scan": "skipped"}
     assert all('policy = "off"' in result.detail for result in off.checks)
@@ -152,3 +200,15 @@ def test_allowing_is_exact(model_root: Path) -> None:
         make_model(model_root, allowGlobals=["my:module.Thing"]), checks=["pickle-scan"]
     )
     assert not report.refused
+
+
+def test_a_file_does_not_pass_for_a_member_of_one_left_out(model_root: Path) -> None:
+    (model_root / "training_args.bin").write_bytes(payload())
+    (model_root / "training_args.bin!weights.bin").write_bytes(payload())
+    model = make_model(model_root, ignoreFiles=["training_args.bin"])
+    report = run_checks(model, checks=["pickle-scan"])
+    severities = {finding.file: finding.severity for finding in report.findings}
+    assert severities == {
+        "training_args.bin": "warning",
+        "training_args.bin!weights.bin": "error",
+    }

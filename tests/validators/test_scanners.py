@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from common.findings import CheckResult
+from tests.validators.corpus import huge
 from tests.validators.corpus.archives import Member, make_zip
 from tests.validators.corpus.assemble import call, payload, proto, sg
 from tests.validators.helpers import make_model
-from tests.validators.test_limits import safetensors
 from validators.runner import run_checks
 
 NAMES = ("modelscan", "picklescan", "fickling")
@@ -50,7 +50,7 @@ def test_passes_what_is_benign(name: str, tmp_path: Path) -> None:
 
 
 def test_reads_no_weights_and_starts_nothing_without_need(tmp_path: Path) -> None:
-    safetensors(tmp_path / "model.safetensors", 2 << 30)
+    huge.safetensors(tmp_path / "model.safetensors", 2 << 30)
     model = make_model(tmp_path, "scanned")
     model = replace(model, tools={"modelscan": ("/no/such/program",)})
     (result,) = run_checks(model, checks=["modelscan"]).checks

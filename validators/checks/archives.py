@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 
 from common.findings import Finding
 from validators.base import Check, Model, ModelFile
-from validators.containers import Member, walk
+from validators.containers import Member
 from validators.formats.policy import code_severity
 from validators.formats.problem import Problem
 from validators.formats.source import MAX_FINDINGS, MEMORY_BYTES, shown
+from validators.visits import Shared, Sight, Visit
 
 NAME = "archives"
 _REMEDY = "pack the archive anew, from files only"
@@ -31,20 +32,16 @@ class _Archive:
     told: int = 0
 
 
-def _run(model: Model) -> Iterator[Finding]:
-    for file in model.files:
-        if file.local.is_file():
-            yield from _file(file, model)
+class _Visit(Visit):
+    def file(self, _: ModelFile) -> Iterator[Finding]:
+        self._archives: dict[str, _Archive] = {}
+        return iter(())
 
-
-def _file(file: ModelFile, model: Model) -> Iterator[Finding]:
-    archives: dict[str, _Archive] = {}
-    for member in walk(file):
-        outer, inside, _ = member.path.rpartition("!")
-        if not inside:
-            continue
-        archive = archives.setdefault(outer, _Archive())
-        for problem in _member(member, archive, model):
+    def member(self, member: Member, _: Sight) -> Iterator[Finding]:
+        if not member.within:
+            return
+        archive = self._archives.setdefault(member.within, _Archive())
+        for problem in _member(member, archive, self.model):
             archive.told += 1
             if archive.told <= MAX_FINDINGS:
                 yield problem.at(member.path, NAME)
@@ -85,4 +82,4 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
 
 
-CHECK = Check(name=NAME, version="1", run=_run, memory=MEMORY_BYTES)
+CHECK = Check(name=NAME, version="1", run=Shared(_Visit), memory=MEMORY_BYTES)

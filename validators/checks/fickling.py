@@ -22,6 +22,7 @@ _LONGEST_REASON = 200  # characters
 
 def run(model: Model) -> Generator[Finding, None, str | None]:
     """Show it every pickle by itself; returns its version."""
+    yield from scanners.not_shown(model, NAME)
     with scanners.workplace() as root:
         shown = scanners.lone_pickles(model, root)
         if not shown:
@@ -75,4 +76,5 @@ CHECK = Check(
     enabled=lambda model: NAME in (model.security.get("scanners") or ()),
     timeout=2 * scanners.TIMEOUT,
     memory=scanners.MEMORY_BYTES,
+    informed=True,
 )

@@ -17,6 +17,7 @@ _LARGEST_ANSWER = 64 << 20  # bytes
 
 def run(model: Model) -> Generator[Finding, None, str | None]:
     """Show it what it knows, and read its JSON; returns its version."""
+    yield from scanners.not_shown(model, NAME)
     with scanners.workplace() as root:
         shown = scanners.whole_files(model, root)
         if not shown:
@@ -81,4 +82,5 @@ CHECK = Check(
     enabled=lambda model: model.security.get("enableModelScan") is not False,
     timeout=2 * scanners.TIMEOUT,
     memory=scanners.MEMORY_BYTES,
+    informed=True,
 )

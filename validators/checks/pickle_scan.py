@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from common.findings import Finding, Severity
 from validators.base import Check, Model
-from validators.containers import Member, Trouble, walk
-from validators.pickle.search import search
+from validators.containers import Member
+from validators.pickle.search import Found
 from validators.pickle.values import Global
 from validators.pickle.verdicts import Judged, judge, parse
+from validators.visits import Shared, Sight, Visit
 
 NAME = "pickle-scan"
 _TRAINING = "training_args.bin"  # settings of a training run, written beside every checkpoint
@@ -30,41 +31,46 @@ class Reached:
     first: int
 
 
-def run(model: Model) -> Iterator[Finding]:
-    """Judge every pickle in the model."""
-    allowed = {parse(text) for text in model.security.get("allowGlobals") or ()}
-    reached: dict[tuple[str, Global], Reached] = {}
-    for file in model.files:
-        for member in walk(file):
-            yield from _member(member, reached)
-    unknown = {
-        str(found)
-        for (path, found), item in reached.items()
-        if item.judged.verdict == "unknown" and found not in allowed and not _instead(path)
-    }
-    names = " ".join(f'"{name}"' for name in sorted(unknown))
-    remedy = f"security.allowGlobals = [ {names} ];"
-    for (path, found), item in reached.items():
-        yield _finding(path, item, "" if found in allowed else _instead(path) or remedy)
+class _Visit(Visit):
+    """Judges every pickle in the model."""
 
+    needs_pickles = True
 
-def _member(member: Member, reached: dict[tuple[str, Global], Reached]) -> Iterator[Finding]:
-    said = set()
-    try:
-        for found in search(member):
-            for judged in judge(found.pickle) if found.matters else ():
-                if judged.verdict != "harmless":
-                    _add(reached, member.path, judged)
-                elif judged.caution and judged.caution not in said:
-                    said.add(judged.caution)
-                    what, where = judged.caution, str(judged.found)
-                    yield Finding(member.path, NAME, "warning", what, where, "", "caution")
-            for rule, message, offset in found.pickle.notes:
-                if rule not in said and (found.matters or rule in _BLIND):
-                    said.add(rule)
-                    yield _error(member.path, rule, f"the pickle: {message}", f"byte {offset}")
-    except Trouble as trouble:
-        yield _error(member.path, trouble.rule, trouble.message, "")
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
+        self._reached: dict[tuple[str, Global], Reached] = {}
+        self._said: set[str] = set()  # of the member that is shown
+
+    def pickle(self, member: Member, found: Found) -> Iterator[Finding]:
+        said = self._said
+        for judged in judge(found.pickle) if found.matters else ():
+            if judged.verdict != "harmless":
+                _add(self._reached, member.path, judged)
+            elif judged.caution and judged.caution not in said:
+                said.add(judged.caution)
+                what, where = judged.caution, str(judged.found)
+                yield Finding(member.path, NAME, "warning", what, where, "", "caution")
+        for rule, message, offset in found.pickle.notes:
+            if rule not in said and (found.matters or rule in _BLIND):
+                said.add(rule)
+                yield _error(member.path, rule, f"the pickle: {message}", f"byte {offset}")
+
+    def member(self, member: Member, sight: Sight) -> Iterator[Finding]:
+        self._said.clear()
+        if sight.trouble:
+            yield _error(member.path, sight.trouble.rule, sight.trouble.message, "")
+
+    def end(self) -> Iterator[Finding]:
+        allowed = {parse(text) for text in self.model.security.get("allowGlobals") or ()}
+        unknown = {
+            str(found)
+            for (path, found), item in self._reached.items()
+            if item.judged.verdict == "unknown" and found not in allowed and not _instead(path)
+        }
+        names = " ".join(f'"{name}"' for name in sorted(unknown))
+        remedy = f"security.allowGlobals = [ {names} ];"
+        for (path, found), item in self._reached.items():
+            yield _finding(path, item, "" if found in allowed else _instead(path) or remedy)
 
 
 def _add(reached: dict[tuple[str, Global], Reached], path: str, judged: Judged) -> None:
@@ -101,6 +107,7 @@ def _finding(path: str, item: Reached, remedy: str) -> Finding:
     return Finding(path, NAME, "error", message, trigger, remedy, "unknown-global")
 
 
+run = Shared(_Visit)
 CHECK = Check(
     name=NAME,
     version="1",

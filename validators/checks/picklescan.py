@@ -22,6 +22,7 @@ _VERDICTS = frozenset({"dangerous", "unknown"})
 
 def run(model: Model) -> Generator[Finding, None, str | None]:
     """Show it every pickle by itself; returns its version."""
+    yield from scanners.not_shown(model, NAME)
     with scanners.workplace() as root:
         shown = scanners.lone_pickles(model, root)
         if not shown:
@@ -61,4 +62,5 @@ CHECK = Check(
     enabled=lambda model: NAME in (model.security.get("scanners") or ()),
     timeout=2 * scanners.TIMEOUT,
     memory=scanners.MEMORY_BYTES,
+    informed=True,
 )

@@ -9,24 +9,64 @@ place is named for review. YAML is looked through by its text: keys, and tags th
 import re
 from collections.abc import Iterator
 
+from common.findings import Severity
 from validators.base import Check, Model
 from validators.formats.configs import json_document, loader_config, text_of
 from validators.formats.json_text import BadJsonError
-from validators.formats.policy import code_severity
+from validators.formats.policy import allow, code_severity
 from validators.formats.problem import Problem
 from validators.formats.python_keys import code_key, code_keys
+from validators.formats.python_source import MAX_BYTES, dangerous_name, dangers
 from validators.formats.source import MEMORY_BYTES, Source, judged_by, shown
 
 NAME = "repository-code"
 PYTHON_ENDINGS = (".py", ".pyw", ".pyx", ".pyi", ".pyc", ".pyo", ".pth", ".ipy")
 NATIVE_ENDINGS = (".so", ".dll", ".dylib", ".pyd", ".node", ".egg", ".whl")
-SCRIPT_ENDINGS = (".sh", ".bash", ".zsh", ".ps1", ".bat", ".cmd", ".vbs", ".js", ".mjs")
+PYTHON_TEXTS = (".py", ".pyw", ".pyx", ".pyi", ".pth", ".ipy")
+SCRIPT_ENDINGS = (
+    *(".sh", ".bash", ".zsh", ".fish", ".csh", ".ksh", ".ps1", ".psm1", ".bat", ".cmd", ".vbs"),
+    *(".vbe", ".wsf", ".hta", ".js", ".mjs", ".cjs", ".ts", ".lua", ".pl", ".rb", ".php", ".r"),
+    *(".lnk", ".desktop", ".url", ".scr", ".command", ".scpt", ".applescript", ".jnlp", ".reg"),
+)
+# Rules whose finding holds names of Python objects; those that reach outside what was scanned.
+_NAMING = frozenset(("hydra-target", "custom-code", "module-type"))
+_ELSEWHERE = frozenset(("hub-kernel",))
+_NAME = re.compile(r"[A-Za-z_][\w.:]*")
+# Modules that are refused in pickles for what they can build or do with hostile arguments; that a
+# configuration names them is no attack yet. Of torch only what loads code is one.
+_BUILDERS = frozenset(
+    (
+        *("functools", "operator", "_operator", "types", "io", "tempfile", "inspect", "keras"),
+        *("tf_keras", "tensorflow", "transformers", "torch", "numpy", "pandas", "scipy", "logging"),
+        *("threading", "jinja2", "flask", "fsspec", "random", "signal", "atexit", "ast", "codecs"),
+    )
+)
+_LOADERS = ("torch.hub", "torch.load", "torch.utils.cpp_extension", "torch.package", "numpy.load")
+_FETCHES = re.compile(
+    rb"\b(?:curl|wget|fetch)\b[^\n]{0,300}?\|\s*(?:sudo\s+)?(?:ba|z|da|k)?sh\b|/dev/(?:tcp|udp)/"
+    rb"|\bnc(?:at)?\s+(?:-\w+\s+)*-\w*e\b|\bbase64\s+(?:-d|-D|--decode)\b[^\n]{0,100}\|\s*(?:ba|z|da)?sh\b"
+    rb"|\b(?:iex|invoke-expression)\b[^\n]{0,200}(?:downloadstring|iwr|invoke-webrequest|irm)"
+    rb"|(?:downloadstring|iwr|invoke-webrequest|irm)\b[^\n]{0,200}\|\s*iex|powershell[^\n]{0,40}\s-e(?:nc\w*)?\s"
+    rb"|\brm\s+-rf\s+(?:--no-preserve-root|/(?:\s|$)|~)|\bmkfifo\b[^\n]{0,100}\bnc\b",
+    re.IGNORECASE,
+)
+_LEAVE = 'leave it out: security.ignoreFiles = [ "…" ]'
 YAML_ENDINGS = (".yaml", ".yml", "mlmodel")
 MAX_YAML_BYTES = 16 << 20
-_WORDS = (b"auto_map", b"_target_", b"custom_", b"trust_remote", b"parent_library", b"activation_f")
+_WORDS = (
+    b"auto_map",
+    b"_target_",
+    b"custom_",
+    b"trust_remote",
+    b"parent_library",
+    b"activation_f",
+    b"attn_implementation",
+    b"class_path",
+    b"loader_module",
+)
 _MORE_WORDS = {"modules.json": b"type", "router_config.json": b"types", "model_index.json": b"_"}
 _YAML_KEY = re.compile(
-    r"^(?!\s*#)[^\n]*?(?<!\w)(_target_|auto_map|trust_remote_code|loader_module)(?!\w)"
+    r"^(?!\s*#)[^\n]*?(?<!\w)(_target_|auto_map|trust_remote_code|loader_module|class_path)(?!\w)"
     r"[\"']?[:\s]*([^\n]*)",
     re.MULTILINE,
 )
@@ -42,12 +82,52 @@ _REMEDY = 'review it, then accept it: security.policy = "scanned"'
 def _judge(source: Source, model: Model) -> Iterator[Problem]:
     severity = code_severity(model)
     for rule, what, found in _found(source):
-        yield Problem(rule, f"the repository {what}", found, _REMEDY, severity)
+        if why := _known_danger(found) if rule in _NAMING else "":
+            message = f"the repository {what}, which {why}"
+            yield Problem(rule, message, found, "do not use this model: no honest one needs that")
+        else:
+            harder: Severity = "error" if rule in _ELSEWHERE else severity
+            yield Problem(rule, f"the repository {what}", found, _REMEDY, harder)
     if source.base.endswith(YAML_ENDINGS):
         yield from _tags(source)
-    elif source.base.endswith(SCRIPT_ENDINGS):
+    elif source.base.endswith(PYTHON_TEXTS) and not _is_other(source):
+        yield from _python(source, model)
+    elif source.base.endswith(SCRIPT_ENDINGS) or "script" in source.kinds:
+        yield from _script(source, severity)
+
+
+def _python(source: Source, model: Model) -> Iterator[Problem]:
+    allowed = set(model.security.get("allowGlobals", ()))
+    data = source.read(0, MAX_BYTES + 1)
+    for what, name, line in dangers(data):
+        if (accepted := f"{source.member}:{name}") not in allowed:
+            message = f"Python code of the repository {what}"
+            trigger = f"line {line}: {shown(name)}"
+            yield Problem("python-danger", message, trigger, allow("allowGlobals", accepted))
+    if len(data) > MAX_BYTES:
+        message = "Python code is longer than what is looked through"
+        yield Problem("python-danger", message, f"more than {MAX_BYTES} B")
+
+
+def _script(source: Source, severity: Severity) -> Iterator[Problem]:
+    if match := _FETCHES.search(source.read(0, MAX_BYTES)):
+        message = "a script runs what it fetches, or opens a shell to others"
+        yield Problem("script-danger", message, shown(match[0].decode("utf-8", "replace")), _LEAVE)
+    if source.base.endswith(SCRIPT_ENDINGS):
         message = "the repository brings a script"
-        yield Problem("script-file", message, shown(source.member), severity="warning")
+        yield Problem("script-file", message, shown(source.member), _LEAVE, severity)
+
+
+def _known_danger(found: str) -> str:
+    """Say why what a configuration names is known as an attack."""
+    value = found.partition(" = ")[2] or found
+    names = [*_NAME.findall(value), ".".join(_NAME.findall(value))]
+    judged = [
+        name
+        for name in names
+        if name.partition(".")[0] not in _BUILDERS or name.startswith(_LOADERS)
+    ]
+    return next(filter(None, map(dangerous_name, judged)), "")
 
 
 def _found(source: Source) -> Iterator[tuple[str, str, str]]:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from common.digest import file_sha256
-from common.errors import ModelError
+from common.errors import IntegrityError, ModelError
 from common.findings import Finding
-from common.signing import SIGNATURE, Trust, verify
+from common.signing import SIGNATURE, verify
+from common.trust import Trust
 from validators.base import Check, Model
 
 NAME = "signature"
@@ -27,15 +28,19 @@ def _run(model: Model) -> Iterator[Finding]:
         return
     hashes = {path: file.sha256 or file_sha256(file.local) for path, file in places.items()}
     try:
-        absent = verify(model.root / name, hashes, _trust(wanted))
+        covered = verify(model.root / name, hashes, _trust(wanted))
     except ModelError as error:
-        yield Finding(
-            name, NAME, "error", error.what, str(error.got), error.remedy, "bad-signature"
-        )
+        rule = "bad-signature" if isinstance(error, IntegrityError) else "cannot-verify"
+        got = "" if error.got is None else str(error.got)
+        yield Finding(name, NAME, "error", error.what, got, error.remedy, rule)
         return
-    if absent:
-        message = f"{len(absent)} signed files are not part of the model"
-        yield Finding(name, NAME, "info", message, absent[0], "", "signed-and-absent")
+    if covered.absent:
+        message = f"{len(covered.absent)} signed files are not part of the model"
+        yield Finding(name, NAME, "info", message, covered.absent[0], "", "signed-and-absent")
+    for path in covered.unsigned:
+        message = "the signer left this file out of the signature, so nobody vouches for it"
+        remedy = f'security.ignoreFiles = [ "{path}" ];'
+        yield Finding(path, NAME, "warning", message, "", remedy, "left-unsigned")
 
 
 def _trust(wanted: dict[str, str | list[str]]) -> Trust:
@@ -52,5 +57,5 @@ def _trust(wanted: dict[str, str | list[str]]) -> Trust:
 
 
 CHECK = Check(
-    name=NAME, version="1", run=_run, enabled=lambda model: bool(model.security.get("signature"))
+    name=NAME, version="2", run=_run, enabled=lambda model: bool(model.security.get("signature"))
 )

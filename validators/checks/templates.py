@@ -6,26 +6,38 @@ https://huggingface.co/docs/transformers/chat_templating. Any JSON is looked thr
 loader may be told to read another file. Needs jinja2 (for its parser) and nothing else.
 """
 
+import re
 from collections.abc import Iterator
+from itertools import islice
 
 from validators.base import Check, Model
 from validators.formats.configs import json_document, loader_config, text_of
-from validators.formats.jinja_rule import MAX_CHARACTERS, template_problems
-from validators.formats.json_text import BadJsonError, walk
+from validators.formats.jinja_rule import MAX_CHARACTERS, gadgets, template_problems
+from validators.formats.json_text import BadJsonError, Document, walk
 from validators.formats.problem import Problem
 from validators.formats.source import MEMORY_BYTES, Source, judged_by
 
 NAME = "templates"
 TEMPLATE_ENDINGS = (".jinja", ".jinja2", ".j2", ".jinja.txt")
+YAML_ENDINGS = (".yaml", ".yml", ".template", ".tmpl", ".tpl", ".prompt", ".toml")
+MAX_BLOCKS = 2000  # of one file
+MAX_OTHER_BYTES = 1 << 20  # of a file that is no template by its name or keys
 _MARKS = ("{{", "{%")
+_WORDS = (b"template",)
+_BLOCK = re.compile(r"\{\{.{1,4000}?\}\}|\{%.{1,4000}?%\}", re.DOTALL)
 
 
 def _judge(source: Source, _: Model) -> Iterator[Problem]:
     if source.base.endswith(TEMPLATE_ENDINGS):
         yield from template_problems(text_of(source.read(0, 4 * MAX_CHARACTERS + 4)), "")
         return
+    if source.base.endswith(YAML_ENDINGS):
+        yield from _blocks(source)
+        return
     try:
-        document = json_document(source, (b"template",))
+        document = json_document(source, _WORDS)
+        if document is None and source.base.endswith(".json"):
+            document = _other(source)
     except BadJsonError as error:
         if loader_config(source):
             message = "a configuration cannot be read, so its templates cannot be judged"
@@ -37,6 +49,22 @@ def _judge(source: Source, _: Model) -> Iterator[Problem]:
         marked = isinstance(value, str) and any(mark in value for mark in _MARKS)
         if marked and "template" in place.casefold():
             yield from template_problems(value, place)
+        elif marked:
+            yield from gadgets(value, place)
+
+
+def _other(source: Source) -> Document | None:
+    """Parse a small JSON that has marks of Jinja under other keys."""
+    if source.size > MAX_OTHER_BYTES:
+        return None
+    return json_document(source, (b"{{", b"{%"))
+
+
+def _blocks(source: Source) -> Iterator[Problem]:
+    """Judge each expression of a text of which only parts may be Jinja, such as YAML."""
+    text = text_of(source.read(0, MAX_OTHER_BYTES))
+    for match in islice(_BLOCK.finditer(text), MAX_BLOCKS):
+        yield from gadgets(match[0], f"line {text.count(chr(10), 0, match.start()) + 1}")
 
 
 CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge), memory=MEMORY_BYTES)

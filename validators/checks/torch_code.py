@@ -11,8 +11,10 @@ from collections.abc import Iterator
 
 from common.findings import Finding, Severity
 from validators.base import Check, Model
+from validators.containers import Member
 from validators.formats.problem import Problem
-from validators.formats.source import MEMORY_BYTES, Source, judged_by, shown
+from validators.formats.source import MEMORY_BYTES, Judging, Source, shown
+from validators.visits import Shared, Sight
 
 NAME = "torch-code"
 _SCRIPT = re.compile(
@@ -38,14 +40,19 @@ def _judge(source: Source, model: Model) -> Iterator[Problem]:
         yield Problem("torch-program", message, shown(source.read(4, 4)), _REMEDY, severity)
 
 
-def _run(model: Model) -> Iterator[Finding]:
-    """Name one member of each archive: the others say nothing new."""
-    told: set[tuple[str, str]] = set()
-    for finding in judged_by(NAME, _judge)(model):
-        key = (finding.file.rpartition("!")[0] or finding.file, finding.rule)
-        if key not in told:
-            told.add(key)
-            yield finding
+class _Visit(Judging):
+    """Names one member of each archive: the others say nothing new."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model, NAME, _judge)
+        self._told: set[tuple[str, str]] = set()
+
+    def member(self, member: Member, sight: Sight) -> Iterator[Finding]:
+        for finding in super().member(member, sight):
+            key = (finding.file.rpartition("!")[0] or finding.file, finding.rule)
+            if key not in self._told:
+                self._told.add(key)
+                yield finding
 
 
-CHECK = Check(name=NAME, version="1", run=_run, memory=MEMORY_BYTES)
+CHECK = Check(name=NAME, version="1", run=Shared(_Visit), memory=MEMORY_BYTES)

@@ -16,6 +16,9 @@ from validators.containers.sources import Decoder
 
 OUTPUT_BYTES = 256 << 10
 LZMA_MEMORY_BYTES = 128 << 20
+_LZMA_DICTIONARY_BYTES = 64 << 20  # kept of what LZMA's older format asks for
+_LZMA_HEADER_BYTES = 13
+_MOST_GZIP_HEADER_BYTES = 1 << 20
 _GZIP_HEADER_BYTES = 10
 _GZIP_TRAILER_BYTES = 8  # check sum and size
 _ZLIB_HEADER_BYTES = 2
@@ -24,15 +27,17 @@ _ZLIB_HEADER_BYTES = 2
 class Inflate:
     """Raw deflate, one stream."""
 
+    between = False
+
     def __init__(self) -> None:
         self._inner = zlib.decompressobj(-zlib.MAX_WBITS)
         self._rest = b""
         self._stalled = False
 
-    def step(self, data: bytes) -> bytes:
+    def step(self, data: bytes, most: int = OUTPUT_BYTES) -> bytes:
         """Unpack a piece."""
-        piece = self._inner.decompress(self._inner.unconsumed_tail + data, OUTPUT_BYTES)
-        self._stalled = len(piece) < OUTPUT_BYTES
+        piece = self._inner.decompress(self._inner.unconsumed_tail + data, most)
+        self._stalled = len(piece) < most
         return piece
 
     @property
@@ -54,8 +59,11 @@ class Inflate:
 class Gzip:
     """One or more gzip members, one after the other."""
 
+    between = False
+
     def __init__(self) -> None:
         self._pending = b""
+        self._trailer = 0  # bytes of it that are still to come
         self._inflate: Inflate | None = None
         self._first = True
         self._hungry = True
@@ -66,7 +74,7 @@ class Gzip:
         """Whether the input is used up."""
         return self._inflate.wants_input if self._inflate else self._hungry
 
-    def step(self, data: bytes) -> bytes:
+    def step(self, data: bytes, most: int = OUTPUT_BYTES) -> bytes:
         """Unpack a piece, reading headers and skipping trailers on the way."""
         if self._inflate is None:
             self._pending += data
@@ -75,15 +83,18 @@ class Gzip:
                 return b""
             self._inflate = Inflate()
             data, self._pending = self._pending[size:], b""
-        piece = self._inflate.step(data)
+        piece = self._inflate.step(data, most)
         if self._inflate.finished:
-            self._pending = self._inflate.unused[_GZIP_TRAILER_BYTES:]
-            self._inflate, self._first, self._hungry = None, False, not self._pending
+            self._pending, self._trailer = self._inflate.unused, _GZIP_TRAILER_BYTES
+            self._inflate, self._first = None, False
+            self._hungry = len(self._pending) <= _GZIP_TRAILER_BYTES
         return piece
 
     def _begin(self) -> int | None:
         if not self._first:
-            self._pending = self._pending.lstrip(b"\0")  # padding is allowed between members
+            skipped = min(self._trailer, len(self._pending))
+            self._trailer -= skipped
+            self._pending = self._pending[skipped:].lstrip(b"\0")  # padding is allowed
         size = _gzip_header(self._pending)
         self._hungry = size is None
         if size is None or size >= 0:
@@ -107,6 +118,8 @@ def _gzip_header(data: bytes) -> int | None:
         if flags & flag:
             end = data.find(b"\0", size)
             if end < 0:
+                if len(data) > _MOST_GZIP_HEADER_BYTES:
+                    raise ValueError("a name in a gzip header that has no end")
                 return None
             size = end + 1
     size += 2 * bool(flags & 2)
@@ -120,42 +133,40 @@ class Zlib(Inflate):
         super().__init__()
         self._header = _ZLIB_HEADER_BYTES
 
-    def step(self, data: bytes) -> bytes:
+    def step(self, data: bytes, most: int = OUTPUT_BYTES) -> bytes:
         """Unpack a piece."""
         skip = min(self._header, len(data))
         self._header -= skip
-        return super().step(data[skip:])
+        return super().step(data[skip:], most)
 
 
 class _Library:
     """A decompressor of the bz2 or lzma kind, restarted for every stream that follows."""
 
+    finished = False  # another stream may follow
+
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
         self._inner = make()
         self._pending = b""
-        self._streams = 0
-        self.finished = False
+        self.between = False
 
     @property
     def wants_input(self) -> bool:
         """Whether the input is used up."""
         return not self._pending and bool(self._inner.needs_input)
 
-    def step(self, data: bytes) -> bytes:
+    def step(self, data: bytes, most: int = OUTPUT_BYTES) -> bytes:
         """Unpack a piece."""
         data, self._pending = self._pending + data, b""
-        try:
-            piece: bytes = self._inner.decompress(data, OUTPUT_BYTES)
-        except (OSError, lzma.LZMAError):
-            if not self._streams:
-                raise
-            self.finished = True  # what follows the stream is no stream of its kind
-            return b""
+        if self.between:
+            data = data.lstrip(b"\0")  # padding is allowed
+        piece: bytes = self._inner.decompress(data, most)
+        self.between &= not piece
         if self._inner.eof:
-            self._pending = self._inner.unused_data.lstrip(b"\0")
+            self._pending = self._inner.unused_data
             self._inner = self._make()
-            self._streams += 1
+            self.between = True
         return piece
 
 
@@ -167,6 +178,35 @@ def bzip2() -> Decoder:
 def xz() -> Decoder:
     """Unpack xz, and lzma's older format."""
     return _Library(lambda: lzma.LZMADecompressor(lzma.FORMAT_AUTO, LZMA_MEMORY_BYTES))
+
+
+class OldLzma(_Library):
+    """LZMA's older format, whatever memory its header asks for.
+
+    A stream that unpacks to less than the dictionary needs no more than that; so the header may be
+    changed, and a large number in it hides nothing.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(lambda: lzma.LZMADecompressor(lzma.FORMAT_AUTO, LZMA_MEMORY_BYTES))
+        self._head = b""
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether the input is used up."""
+        return len(self._head) < _LZMA_HEADER_BYTES or super().wants_input
+
+    def step(self, data: bytes, most: int = OUTPUT_BYTES) -> bytes:
+        """Unpack a piece."""
+        if len(self._head) < _LZMA_HEADER_BYTES:
+            whole = self._head + data
+            self._head, data = whole[:_LZMA_HEADER_BYTES], whole[_LZMA_HEADER_BYTES:]
+            if len(self._head) < _LZMA_HEADER_BYTES:
+                return b""
+            dictionary = int.from_bytes(self._head[1:5], "little")
+            kept = min(dictionary, _LZMA_DICTIONARY_BYTES).to_bytes(4, "little")
+            data = self._head[:1] + kept + self._head[5:] + data
+        return super().step(data, most)
 
 
 def zstandard() -> Decoder:
@@ -187,6 +227,8 @@ def zstandard() -> Decoder:
 class ZipLzma:
     """LZMA as zip has it: version and properties first, then a raw stream."""
 
+    between = False
+
     def __init__(self) -> None:
         self._inner: lzma.LZMADecompressor | None = None
         self._head = b""
@@ -201,7 +243,7 @@ class ZipLzma:
         """Whether the stream has ended."""
         return self._inner is not None and self._inner.eof
 
-    def step(self, data: bytes) -> bytes:
+    def step(self, data: bytes, most: int = OUTPUT_BYTES) -> bytes:
         """Unpack a piece."""
         if self._inner is None:
             self._head += data
@@ -211,7 +253,7 @@ class ZipLzma:
             filters = [lzma_filter(self._head[4 : 4 + size])]
             self._inner = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
             data = self._head[4 + size :]
-        return self._inner.decompress(data, OUTPUT_BYTES)
+        return self._inner.decompress(data, most)
 
 
 def lzma_filter(properties: bytes) -> dict[str, int]:
@@ -229,6 +271,8 @@ def lzma_filter(properties: bytes) -> dict[str, int]:
 class RawLzma:
     """LZMA without a header, as 7z has it."""
 
+    between = False
+
     def __init__(self, filters: list[dict[str, int]]) -> None:
         self._inner = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
 
@@ -242,6 +286,6 @@ class RawLzma:
         """Whether the stream has ended."""
         return self._inner.eof
 
-    def step(self, data: bytes) -> bytes:
+    def step(self, data: bytes, most: int = OUTPUT_BYTES) -> bytes:
         """Unpack a piece."""
-        return self._inner.decompress(data, OUTPUT_BYTES)
+        return self._inner.decompress(data, most)

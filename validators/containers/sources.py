@@ -4,6 +4,7 @@ import io
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from validators.containers.limits import (
 )
 
 PIECE_BYTES = 256 << 10
+SALVAGE_BYTES = 512  # unpacked at once near a break
 PACKED_BYTES = 16 << 10  # read at once of a compressed stream; what a tiny stream leaves is copied
 
 
@@ -69,8 +71,8 @@ class Slice:
 class Decoder(Protocol):
     """One direction of a decompressor."""
 
-    def step(self, data: bytes) -> bytes:
-        """Take compressed bytes (none: go on with what was taken), give unpacked ones, bounded."""
+    def step(self, data: bytes, most: int = PIECE_BYTES) -> bytes:
+        """Take compressed bytes (none: go on with what was taken), give up to `most` unpacked."""
 
     @property
     def wants_input(self) -> bool:
@@ -79,6 +81,10 @@ class Decoder(Protocol):
     @property
     def finished(self) -> bool:
         """Whether the stream has ended."""
+
+    @property
+    def between(self) -> bool:
+        """Whether a stream has ended, and nothing came of another that might follow."""
 
 
 class Unpacked:
@@ -97,6 +103,7 @@ class Unpacked:
         self._input = Slice(parent, start, packed if packed is not None else 1 << 62)
         self._packed = packed
         self._read = 0
+        self._make = decoder
         self._decoder = decoder()
         self._spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_MEMORY_BYTES)  # noqa: SIM115
         self._have = 0
@@ -133,14 +140,47 @@ class Unpacked:
             piece = self._decoder.step(data)
         except Exception as error:  # noqa: BLE001 - every library has its own for "broken"
             # NB: a loader has used what came before the break, so it is judged all the same.
-            self.broken = str(error) or type(error).__name__
+            salvaged = self._salvage()
+            if salvaged or not self._decoder.between:
+                self.broken = str(error) or type(error).__name__
             self._ended = True
             return
+        self._keep(piece)
+        self._ended = self._decoder.finished
+        self._check()
+
+    def _keep(self, piece: bytes) -> None:
         self._spool.seek(0, io.SEEK_END)
         self._spool.write(piece)
         self._have += len(piece)
-        self._ended = self._decoder.finished
-        self._check()
+
+    def _salvage(self) -> int:
+        """Unpack once more, in ever smaller pieces, up to the byte at which it breaks.
+
+        A decompressor that fails gives nothing, not even what came before the failure within the
+        same piece; loaders that read in smaller pieces have got it by then.
+        """
+        before = self._have
+        for most in (SALVAGE_BYTES, 1):
+            with suppress(Exception):  # it breaks again, that much later
+                self._unpack_again(most)
+        return self._have - before
+
+    def _unpack_again(self, most: int) -> None:
+        decoder, read, have = self._make(), 0, 0
+        enough = self._have + PIECE_BYTES
+        while not decoder.finished and self._have < enough:
+            data = b""
+            if decoder.wants_input:
+                data = self._input.read_at(read, PACKED_BYTES)
+                read += len(data)
+                if not data:
+                    return
+            known = min(self._have - have, PIECE_BYTES)
+            piece = decoder.step(data, known or most)
+            have += len(piece)
+            if not known:
+                self._keep(piece)
 
     def _check(self) -> None:
         if self._have > BOMB_BYTES and self._have > BOMB_RATIO * max(self._read, 1):

@@ -15,12 +15,13 @@ _STREAMS: dict[str, tuple[int, Callable[[], Decoder]]] = {
     "gzip": (0, decoders.Gzip),
     "bzip2": (0, decoders.bzip2),
     "xz": (0, decoders.xz),
-    "lzma": (0, decoders.xz),
+    "lzma": (0, decoders.OldLzma),
     "zlib": (0, decoders.Zlib),
     "zstd": (0, decoders.zstandard),
     "zfile": (_ZFILE_HEADER_BYTES, decoders.Zlib),
 }
 _WEAK = frozenset({"lzma", "zlib"})  # recognised by so little that other files look like them
+_STRONG_BYTES = 64 << 10  # that no other file unpacks to by chance
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Member:
         hard: whether the link is a hard one.
         depth: how many containers it is in.
         container: kind of the container it is in; empty for a file of the model.
+        within: path of the container it is in; empty for a file of the model.
     """
 
     path: str
@@ -48,6 +50,7 @@ class Member:
     hard: bool = False
     depth: int = 0
     container: str = ""
+    within: str = ""
 
     @property
     def size(self) -> int | None:
@@ -57,7 +60,8 @@ class Member:
     @property
     def name(self) -> str:
         """The path inside its container, or in the model."""
-        return self.path.rpartition("!")[2]
+        # NB: a name may hold a "!" itself, so the path alone would not tell.
+        return self.path[len(self.within) + 1 :] if self.within else self.path
 
     def open(self) -> BinaryIO:
         """Open it as a seekable binary file."""
@@ -70,7 +74,9 @@ class _Walker:
         self._left = MAX_MEMBERS
         self._told = False
 
-    def visit(self, path: str, source: Source, container: str, depth: int) -> Iterator[Member]:
+    def visit(
+        self, path: str, source: Source, container: str, depth: int, within: str = ""
+    ) -> Iterator[Member]:
         try:
             head = source.read_at(0, HEAD_BYTES)
         except Trouble as trouble:
@@ -80,7 +86,9 @@ class _Walker:
         if "zip" not in kinds and _ends_as_zip(source):
             kinds.append("zip")
         kind = magic.identify(head)
-        yield Member(path, source, head, kind, tuple(kinds), depth=depth, container=container)
+        yield Member(
+            path, source, head, kind, tuple(kinds), depth=depth, container=container, within=within
+        )
         for kind in kinds:
             yield from self._open(kind, path, source, depth)
 
@@ -114,7 +122,8 @@ class _Walker:
         elif kind == "7z":
             for packed_file in sevenzip.members(source, report):
                 self._count()
-                yield from self.visit(f"{path}!{packed_file.name}", packed_file.source, "7z", depth)
+                inner = f"{path}!{packed_file.name}"
+                yield from self.visit(inner, packed_file.source, "7z", depth, path)
         else:
             yield from self._unpacked(kind, path, source, depth)
 
@@ -126,9 +135,13 @@ class _Walker:
         inner = Unpacked(source, start, packed, make)
         if inner.read_at(0, 1):
             self._count()
-            yield from self.visit(f"{path}!{kind}", inner, kind, depth)
-        if inner.broken and kind not in _WEAK:
-            self._report(Trouble("broken", f"is damaged: {inner.broken}"), path)
+            yield from self.visit(f"{path}!{kind}", inner, kind, depth, path)
+        if kind not in _WEAK or (inner.size or 0) > _STRONG_BYTES:
+            self._report_break(inner, path)
+
+    def _report_break(self, source: Source, path: str) -> None:
+        if isinstance(source, Unpacked) and source.broken:
+            self._report(Trouble("broken", f"is damaged: {source.broken}"), path)
 
     def _zip_member(self, found: ziparchive.Found, path: str, depth: int) -> Iterator[Member]:
         if found.part is not None:
@@ -136,15 +149,16 @@ class _Walker:
         inner = f"{path}!{found.name}"
         if found.link:
             target = found.source.read_at(0, HEAD_BYTES).decode("utf-8", "replace")
-            yield _link(inner, found.source, target, depth)
-        yield from self.visit(inner, found.source, "zip", depth)
+            yield _link(inner, found.source, target, depth, "zip", path)
+        yield from self.visit(inner, found.source, "zip", depth, path)
+        self._report_break(found.source, inner)
 
     def _tar_member(self, found: tararchive.Found, path: str, depth: int) -> Iterator[Member]:
         inner = f"{path}!{found.name}"
         if found.target is None:
-            yield from self.visit(inner, found.source, "tar", depth)
+            yield from self.visit(inner, found.source, "tar", depth, path)
         else:
-            yield _link(inner, found.source, found.target, depth, hard=found.hard)
+            yield _link(inner, found.source, found.target, depth, "tar", path, hard=found.hard)
 
     def _count(self) -> None:
         self._left -= 1
@@ -156,8 +170,17 @@ class _Walker:
         self._trouble(Trouble(trouble.rule, trouble.message, place))
 
 
-def _link(path: str, source: Source, target: str, depth: int, *, hard: bool = False) -> Member:
-    return Member(path, source, b"", "link", link=target, hard=hard, depth=depth)
+def _link(
+    path: str,
+    source: Source,
+    target: str,
+    depth: int,
+    container: str,
+    within: str,
+    *,
+    hard: bool = False,
+) -> Member:
+    return Member(path, source, b"", "link", (), target, hard, depth, container, within)
 
 
 def _ends_as_zip(source: Source) -> bool:

@@ -68,7 +68,7 @@ class Found:
 
 def members(source: Source, trouble: Callable[[Trouble], None]) -> Iterator[Found]:
     """Give every member that any reader could see; report what does not fit together."""
-    seen: set[tuple[int, int]] = set()
+    seen: set[tuple[int, int, int]] = set()
     counted: set[int] = set()
     covered: list[tuple[int, int]] = []
     declared = [0, 0]
@@ -93,9 +93,9 @@ def members(source: Source, trouble: Callable[[Trouble], None]) -> Iterator[Foun
             last = entry.record == readings.last and end == size
             part = None if last and not readings.strays(entry, local) else entry.base
             for method in sorted({entry.method, header.method}):
-                if (start, method) not in seen:
-                    seen.add((start, method))
-                    yield from _found(source, entry, (start, packed, method), trouble, part)
+                if (place := (start, packed, method)) not in seen:
+                    seen.add(place)
+                    yield from _found(source, entry, place, trouble, part)
         before = first - _END_BYTES
         if not 0 <= before < end - _END_BYTES or source.read_at(before, 4) != _END:
             break

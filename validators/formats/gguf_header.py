@@ -22,6 +22,7 @@ MAX_NAME_BYTES = 1024
 MAX_DIMENSIONS = 4
 MAX_NESTING = 4
 MAX_TEMPLATES = 64  # a key
+MAX_DESCRIPTION_BYTES = 64 << 10  # looked at of any other text
 DEFAULT_ALIGNMENT = 32
 _STRING, _ARRAY, _BOOL, _U32 = 8, 9, 7, 4
 _SMALLEST_KEY, _SMALLEST_TENSOR = 13, 24  # bytes each takes at least
@@ -43,11 +44,13 @@ class Header:
 
     Attributes:
         texts: the strings under keys that speak of templates, with their keys.
+        descriptions: the beginnings of all other strings outside lists, with their keys.
         lengths: number of items of each array, by key.
         keys: every key, in order.
     """
 
     texts: list[tuple[str, bytes]] = field(default_factory=list)
+    descriptions: list[tuple[str, bytes]] = field(default_factory=list)
     lengths: dict[str, int] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
     alignment: int = DEFAULT_ALIGNMENT
@@ -122,8 +125,19 @@ def _key(cursor: Cursor, header: Header) -> None:
         _alignment(cursor, header, kind)
     elif kind == _STRING and "template" in key.casefold():
         header.texts.append((key, _string(cursor, cursor.left, "a template")))
+    elif kind == _STRING:
+        header.descriptions.append((key, _description(cursor)))
     else:
         _value(cursor, header, key, kind, 0)
+
+
+def _description(cursor: Cursor) -> bytes:
+    length = cursor.number("Q", "length of a text")
+    cursor.need(length, "a text")
+    kept = min(length, MAX_DESCRIPTION_BYTES)
+    text = cursor.take(kept, "a text")
+    cursor.skip(length - kept, "a text")
+    return text
 
 
 def _alignment(cursor: Cursor, header: Header, kind: int) -> None:

@@ -43,6 +43,7 @@ DANGEROUS_CALLS = frozenset(_CALLS.split())
 LOADING = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 NAME_FIRST = frozenset(("selectattr", "rejectattr", "groupby", "map", "sum"))
 ATTRIBUTE_FILTERS = NAME_FIRST | {"sort", "unique", "min", "max"}
+ATTACKS = frozenset(("template-attribute", "template-gadget", "template-call", "template-format"))
 _REMEDY = "read the template; replace it, or leave the file out of the model"
 
 
@@ -86,6 +87,13 @@ def template_problems(text: str, place: str) -> Iterator[Problem]:
         yield _bad("template-syntax", message, place, str(error))
     else:
         yield from (_bad(rule, message, place, what) for rule, message, what in seen)
+
+
+def gadgets(text: str, place: str) -> Iterator[Problem]:
+    """Judge a text that need not be a template: attacks count, style does not."""
+    for problem in template_problems(text, place):
+        if problem.rule in ATTACKS:
+            yield problem
 
 
 def _bad(rule: str, message: str, place: str, what: object) -> Problem:

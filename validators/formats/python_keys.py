@@ -17,10 +17,11 @@ _DIFFUSERS_PIPELINES = re.compile(
     r"flux|sana|ltx|hunyuan|wan|cog|lumina|pixart|shap|unidiffuser|musicldm|deepfloyd|blip|ledits|marigold)"
     r"[a-z0-9_]*"
 )
-_TARGETS = ("_target_", "_partial_target_")
+_TARGETS = ("_target_", "_partial_target_", "class_path")
 # hydra targets of libraries whose classes are layers, optimizers and the like; never bare builtins.
 _HARMLESS_TARGET = re.compile(
-    r"torch\.(?:nn|optim)\.[A-Z]\w*|torch\.optim\.lr_scheduler\.[A-Z]\w*"
+    r"torch\.(?:nn|optim)\.(?:[a-z_]\w*\.)*[A-Z]\w*|torch\.optim\.lr_scheduler\.[A-Z]\w*"
+    r"|(?:pytorch_)?lightning\.(?:pytorch\.)?[a-z_.]+\.[A-Z]\w*"
     r"|nemo\.(?:collections|core)\.(?:[a-z_]\w*\.)*[A-Z]\w*"
 )
 # Keys whose value is imported, and what it may be.
@@ -31,6 +32,10 @@ _IMPORTED = {
     "parent_library": re.compile(r"(?:transformers|diffusers|sentence_transformers)(?:\.\w+)*"),
     "loader_module": re.compile(r"mlflow(?:\.\w+)*"),
 }
+# transformers takes "owner/repository" here for a kernel of the hub, and imports it unasked.
+_KERNELS = frozenset(
+    ("attn_implementation", "_attn_implementation", "_attn_implementation_internal")
+)
 _FLAGS = frozenset(("trust_remote_code", "trust_remote"))
 _CODE_KEYS = frozenset(("custom_objects", "custom_pipeline", "custom_pipelines", "custom_code"))
 
@@ -70,6 +75,8 @@ def code_key(place: str, key: str, value: Any) -> Iterator[tuple[str, str, str]]
             yield "custom-code", "names code of its own that loaders import", found
     elif key in _IMPORTED and not (isinstance(value, str) and _IMPORTED[key].fullmatch(value)):
         yield "custom-code", "names an object that loaders import", found
+    elif key in _KERNELS and isinstance(value, str) and "/" in value:
+        yield "hub-kernel", "makes loaders fetch and run compiled code from elsewhere", found
     elif key in _FLAGS and str(value).casefold() not in {"false", "no", "null", "~", "off"}:
         yield "trust-remote-code", "asks loaders to run code of repositories", found
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from validators.formats.code_text import code_problem
 from validators.formats.json_text import BadJsonError, Document, parse
 from validators.formats.problem import FormatError, Problem
 from validators.formats.source import Source, shown
@@ -134,6 +135,9 @@ def _metadata(entry: Any) -> Iterator[Problem]:
     if not isinstance(entry, dict) or not all(isinstance(item, str) for item in entry.values()):
         message = "__metadata__ must map names to texts"
         yield _bad("metadata-type", message, shown(entry))
+        return
+    for key, text in entry.items():
+        yield from code_problem(f"__metadata__.{key}", text.encode("utf-8", "replace"))
 
 
 def _natural(value: Any) -> bool:

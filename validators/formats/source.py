@@ -1,18 +1,19 @@
 """The bytes a check looks at: a file of the model, or a member of an archive in it."""
 
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Protocol
 
 from common.findings import Finding
 from validators.base import Model
-from validators.containers import Trouble, walk
+from validators.containers import Member, Trouble
 from validators.containers.sources import Source as Bytes
 from validators.containers.sources import length
 from validators.formats.problem import FormatError, Problem
+from validators.visits import Shared, Sight, Visit
 
 SHOWN_CHARACTERS = 160
 MEMORY_BYTES = 256 << 20  # of a check's process; the readers keep far below whatever they read
@@ -49,7 +50,7 @@ class Source:
         """The path inside its container, or inside the model."""
         return self.name.rpartition("!")[2]
 
-    @property
+    @cached_property
     def base(self) -> str:
         """The file's own name as a careless reader sees it: last part, no case, no odd spaces."""
         last = self.member.replace("\\", "/").rpartition("/")[2]
@@ -63,25 +64,31 @@ class Judge(Protocol):
         """Yield problems; may raise FormatError for the one that makes it give up."""
 
 
-def judged_by(check: str, judge: Judge) -> Callable[[Model], Iterator[Finding]]:
+class Judging(Visit):
+    """The visit of a check that has something to say about each file and member by itself."""
+
+    def __init__(self, model: Model, check: str, judge: Judge) -> None:
+        super().__init__(model)
+        self._check, self._judge = check, judge
+
+    def member(self, member: Member, _: Sight) -> Iterator[Finding]:
+        """Judge a file or member."""
+        if member.link is None:
+            source = source_of(member)
+            for problem in islice(problems_of(self._judge, source, self.model), MAX_FINDINGS):
+                yield problem.at(source.name, self._check)
+
+
+def judged_by(check: str, judge: Judge) -> Shared:
     """Make the `run` of a check from what it says about each file and member."""
-
-    def run(model: Model) -> Iterator[Finding]:
-        for source in _sources(model):
-            for problem in islice(problems_of(judge, source, model), MAX_FINDINGS):
-                yield problem.at(source.name, check)
-
-    return run
+    return Shared(lambda model: Judging(model, check, judge))
 
 
-def _sources(model: Model) -> Iterator[Source]:
-    for file in model.files:
-        if not file.local.is_file():
-            continue  # the check file-types refuses what is no file
-        for member in walk(file):
-            if member.link is None:
-                kinds = frozenset((*member.kinds, member.kind))
-                yield Source(member.path, member.source, kinds, member.container)
+@lru_cache(maxsize=1)  # one member at a time is shown to all checks
+def source_of(member: Member) -> Source:
+    """Give the bytes of a member as the checks read them."""
+    kinds = frozenset((*member.kinds, member.kind))
+    return Source(member.path, member.source, kinds, member.container)
 
 
 def problems_of(judge: Judge, source: Source, model: Model) -> Iterator[Problem]:

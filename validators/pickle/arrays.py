@@ -11,7 +11,7 @@ from math import prod
 from validators.pickle import opcodes as op
 from validators.pickle.dtypes import OBJECT
 from validators.pickle.machine import Machine
-from validators.pickle.values import DATA, Dtype, Global, Pickle, Use, Value, Wrapper
+from validators.pickle.values import DATA, OPAQUE, Dtype, Global, Pickle, Use, Value, Wrapper
 from validators.pickle.window import Ended, Window
 
 FORK_OPCODES = 100_000  # read of a way that only a foreign loader would take
@@ -56,12 +56,15 @@ class ArrayMachine(Machine):
 
     def fill(self, wrapper: Wrapper, state: Value) -> None:
         """Take the wrapper's state, and move behind the array it describes."""
-        if isinstance(state, dict):
-            wrapper.state |= state
+        if not isinstance(state, dict):
+            self.give_up("unreadable-array", "an array whose description is no plain dictionary")
+            return
+        wrapper.state |= state
         self.leave_frame()
         if self.frame:
             self.straddle()  # joblib reads the array from behind the frame, and then goes on in it
         self._explore(PlainMachine, self.pos)
+        self.stack[-1] = OPAQUE  # joblib puts the array there; the memo keeps the wrapper
         size = _item_size(wrapper)
         if size == OBJECT:
             self._nested(self.pos)
@@ -151,10 +154,13 @@ def merge(into: Pickle, other: Pickle) -> None:
         known = into.uses.setdefault(found, Use(use.first))
         known.count += use.count
         known.pushed += use.pushed
-        known.instances += use.instances
+        # NB: what the first walk had pushed is accounted for there; this must not outweigh it.
+        known.instances += min(use.instances, use.pushed)
+        known.keys += min(use.keys, use.pushed)
         known.called |= use.called
-        known.looked_up += use.looked_up
+        known.looked_up += min(use.looked_up, use.pushed)
         known.owners |= use.owners
+        known.constructed |= use.constructed
     into.notes += [note for note in other.notes if note not in into.notes]
     into.called |= other.called
 

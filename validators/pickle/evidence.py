@@ -7,6 +7,8 @@ from validators.pickle.values import Global, Pickle, Use
 from validators.pickle.verdicts import danger
 from validators.pickle.window import ENDED
 
+_PROSE = frozenset("()[]{}<>,;:!?\"'`/\\|=*")  # in no name of a module or of what is in one
+
 
 def is_pickle(found: Sequence[Pickle]) -> bool:
     """Whether a file is a pickle by its content: complete, and it says so or does something.
@@ -49,4 +51,7 @@ def _plausible(found: Global, use: Use) -> bool:
     """Whether numbers or prose can hardly have made this: it has a name, or it is called."""
     if "<" in found.name:
         return use.called
-    return all(part.isidentifier() for part in f"{found.module}.{found.name}".split("."))
+    name = f"{found.module}.{found.name}"
+    if use.called:  # a module's file may have a name that no program could write
+        return not any(mark.isspace() or mark in _PROSE for mark in name) and name.isprintable()
+    return all(part.isidentifier() for part in name.split("."))

@@ -11,7 +11,7 @@ from functools import lru_cache
 from validators.pickle.window import Ended
 
 _INT = re.compile(rb"\s*[+-]?(0[xX]_?[0-9a-fA-F_]+|0[oO]_?[0-7_]+|0[bB]_?[01_]+|[0-9][0-9_]*)\s*")
-_MEMO_KEY = re.compile(rb"\s*\+?[0-9][0-9_]*\s*")
+_MEMO_KEY = re.compile(rb"\s*([+-]?)([0-9][0-9_]*)\s*")
 _LONGEST_KEY = 20  # digits; no unpickler can keep more entries than fit 64 bits
 
 
@@ -19,14 +19,17 @@ _LONGEST_KEY = 20  # digits; no unpickler can keep more entries than fit 64 bits
 def integer(text: bytes | None) -> int | None:
     r"""Read INT's or LONG's argument; None where the value does not matter.
 
-    NB: C stops at a NUL byte and takes what comes before it, in any base.
+    NB: C stops at a NUL byte and takes what comes before it, in any base; nothing at all is zero.
 
     Raises:
         Ended: no unpickler would take it.
     """
     if text is None:
         return None
-    digits = text.partition(b"\0")[0].rstrip(b"L")
+    digits, nul, _ = text.partition(b"\0")
+    digits = digits.rstrip(b"L")
+    if nul and not digits:
+        return 0
     if not _INT.fullmatch(digits):
         raise Ended("an INT that is none")
     try:
@@ -54,10 +57,14 @@ def memo_key(text: bytes | None) -> int:
     Raises:
         Ended: no unpickler would take it.
     """
-    digits = (text or b"").partition(b"\0")[0]
-    if not _MEMO_KEY.fullmatch(digits) or len(digits) > _LONGEST_KEY:
+    match = _MEMO_KEY.fullmatch((text or b"").partition(b"\0")[0])
+    digits = match[2].replace(b"_", b"").lstrip(b"0") if match else b""
+    if not match or len(digits) > _LONGEST_KEY:
         raise Ended("a memo key that is none")
-    return int(digits.replace(b"_", b""))
+    key = int(digits or b"0")
+    if key and match[1] == b"-":
+        raise Ended("a negative memo key")
+    return key  # NB: "-0" and "000" are 0 to both unpicklers
 
 
 def quoted(text: bytes | None) -> bytes | None:

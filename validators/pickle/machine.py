@@ -43,7 +43,6 @@ class Machine:
         self.protocol = 0
         self.frame = 0  # absolute end of the current frame; 0 outside of frames
         self.opcode = start  # absolute offset of the last opcode that took a handler
-        self.later = False  # not the first pickle: memo entries may come from the one before
         self.pickle = Pickle(start)
         self.fuel = fuel
         self.rare = op.RARE
@@ -219,13 +218,11 @@ class Machine:
             value = self.memo[index]
         elif index in self.far:
             value = self.far[index]
-        elif self.later:
-            value = OPAQUE
         else:
             raise Ended("a memo entry that was never made")
         self.stack.append(value)
         if value.__class__ is Global:
-            self.pickle.uses[value].pushed += 1
+            self.pickle.uses.setdefault(value, Use(self.pos, count=1)).pushed += 1
 
     def wrapper(self) -> Value:
         """Make the instance that stands for a joblib array.

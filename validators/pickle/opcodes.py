@@ -11,6 +11,7 @@ from validators.pickle.dtypes import built_size, item_size
 from validators.pickle.values import (
     DATA,
     INSTANCE,
+    LOADED,
     OPAQUE,
     TUPLE,
     Dtype,
@@ -265,28 +266,36 @@ def _dict(m: Machine) -> None:
     m.pos += 1
     items = m.pop_mark()
     m.stack.append({} if m.deep else DATA)
-    _fill(m.stack[-1], items)
+    _fill(m, items)
 
 
-def _fill(target: Value, items: list[Value]) -> None:
-    if isinstance(target, dict) and len(target) + len(items) <= _MOST_KEPT:
-        for key, value in zip(items[::2], items[1::2], strict=False):
-            if isinstance(key, bytes):
-                target[key] = value
+def _fill(m: Machine, items: list[Value]) -> None:
+    """Set keys and values, one after the other, in what is on top of the stack."""
+    target = m.stack[-1]
+    for key in items[::2]:
+        if key.__class__ is Global:
+            m.pickle.uses[key].keys += 1
+    if not isinstance(target, dict):
+        return
+    for key, value in zip(items[::2], items[1::2], strict=False):
+        if isinstance(key, bytes) and len(target) < _MOST_KEPT:
+            target[key] = value
+        elif isinstance(key, bytes) or key in (OPAQUE, LOADED):  # it can be any name
+            target.update(dict.fromkeys(target, OPAQUE))
 
 
 @_opcode("s")
 def _setitem(m: Machine) -> None:
     m.pos += 1
     value, key = m.stack.pop(), m.stack.pop()
-    _fill(m.stack[-1], [key, value])
+    _fill(m, [key, value])
 
 
 @_opcode("u")
 def _setitems(m: Machine) -> None:
     m.pos += 1
     items = m.pop_mark()
-    _fill(m.stack[-1], items)
+    _fill(m, items)
 
 
 @_opcode("e", "\x90")
@@ -365,11 +374,11 @@ def _persistent(m: Machine) -> None:
         m.pos += 1
         m.stack.pop()
     m.pickle.persistent += 1
-    m.stack.append(OPAQUE)
+    m.stack.append(LOADED)
 
 
-def _call(m: Machine, function: Value, arguments: Value) -> None:
-    """Note a call, and push what it gives."""
+def _call(m: Machine, function: Value, arguments: Value, *, constructs: bool = True) -> None:
+    """Note a call, and push what it gives; `constructs`: it is more than ``cls.__new__``."""
     if function in (DATA, TUPLE) or isinstance(function, _NOT_CALLABLE):
         raise Ended("calls what cannot be called")
     m.pickle.called = True
@@ -377,6 +386,7 @@ def _call(m: Machine, function: Value, arguments: Value) -> None:
         m.pickle.uses[function].called = True
         if function in GETATTR:
             _look_up(m, m.pickle.uses[function], arguments)
+        m.pickle.uses[function].constructed |= constructs
     else:
         m.note("computed-call", "calls what an earlier call or its loader gave")
     m.stack.append(_result(m, function, arguments))
@@ -436,7 +446,7 @@ def _newobj(m: Machine) -> None:
     if keywords:
         m.stack.pop()
     arguments, cls = m.stack.pop(), m.stack.pop()
-    _call(m, cls, arguments)
+    _call(m, cls, arguments, constructs=False)
     if isinstance(cls, Global):
         m.pickle.uses[cls].instances += 1
         if m.stack[-1] is OPAQUE and cls not in _STRINGS:
@@ -450,6 +460,8 @@ def _build(m: Machine) -> None:
     target = m.stack[-1]
     if isinstance(target, Global):
         m.note("changes-global", f"sets attributes of {target} itself")
+    elif target is LOADED:
+        m.note("changes-global", "sets attributes of what its loader gave, which can be a class")
     elif isinstance(target, Dtype):
         target.size = built_size(target, state)
         if target.size is None:

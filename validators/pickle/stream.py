@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from validators.pickle.arrays import ArrayMachine
+from validators.pickle.arrays import ArrayMachine, merge
 from validators.pickle.machine import MAX_OPCODES, Deeper, Machine
 from validators.pickle.values import Pickle
 from validators.pickle.window import Source, Window
@@ -20,22 +20,42 @@ def pickles(source: Source, start: int = 0, fuel: int = MAX_OPCODES) -> Iterator
         fuel: opcodes that may be read in all.
     """
     window = Window(source, start)
-    first = start
+    before: Machine | None = None
     while window.exists(start):
-        pickle = _one(window, start, max(fuel, 1), later=start != first)
+        machine = _walked(window, start, max(fuel, 1))
+        pickle = machine.pickle
+        fuel -= pickle.opcodes
+        if before and (before.memo or before.far):
+            machine = _again(type(machine)(window, start, max(fuel, 1)), before)
+            fuel -= machine.pickle.opcodes
+            merge(pickle, machine.pickle)
+            if machine.pickle.complete and not pickle.complete:
+                pickle.complete, pickle.end, pickle.stopped = True, machine.pickle.end, ""
         yield pickle
         if not pickle.complete:
             return
-        fuel -= pickle.opcodes
-        start = pickle.end
+        before, start = machine, pickle.end
 
 
-def _one(window: Window, start: int, fuel: int, *, later: bool) -> Pickle:
+def _walked(window: Window, start: int, fuel: int) -> Machine:
     machine = Machine(window, start, fuel)
-    machine.later = later
     try:
-        return machine.run()
+        machine.run()
     except Deeper:
         machine = ArrayMachine(window, start, fuel)
-        machine.later = later
-        return machine.run()
+        machine.run()
+    return machine
+
+
+def _again(machine: Machine, before: Machine) -> Machine:
+    """Walk a later pickle as by the unpickler of the one before.
+
+    One unpickler that loads several pickles keeps its memo; a new one for each does not, and
+    numbers memo entries otherwise. Nobody can tell which of them will be used.
+    """
+    machine.memo, machine.far = before.memo, before.far
+    try:
+        machine.run()
+    except Deeper:
+        machine.note("unreadable-array", "an array whose wrapper an earlier pickle names")
+    return machine

@@ -17,6 +17,7 @@ DATA = Kind("DATA")  # a number, a list, bytes …: neither a name nor callable
 TUPLE = Kind("TUPLE")  # a tuple of whatever
 INSTANCE = Kind("INSTANCE")  # what a class's `__new__` gave: no name, but it may be callable
 OPAQUE = Kind("OPAQUE")  # what a call gave, or a string too many to keep
+LOADED = Kind("LOADED")  # what the loader gave for a persistent id: anything, also a class
 
 
 @dataclass(frozen=True)
@@ -60,23 +61,32 @@ class Use:
         count: how often it is named.
         pushed: how often it gets onto the stack, by name or from the memo.
         instances: how often it is used for nothing but ``cls.__new__(cls, …)``.
+        keys: how often it becomes the key of a dictionary.
         called: whether it is called with arguments of the pickle's.
         looked_up: how often it is `getattr` that takes an attribute, plainly named, of a class.
         owners: the classes of which it does.
+        constructed: whether one of these calls is more than ``cls.__new__(cls, …)``.
     """
 
     first: int
     count: int = 0
     pushed: int = 0
     instances: int = 0
+    keys: int = 0
     called: bool = False
     looked_up: int = 0
     owners: set[Global] = field(default_factory=set)
+    constructed: bool = False
 
     @property
     def only_instances(self) -> bool:
         """Whether the pickle does no more with the class than make instances, without a call."""
-        return self.pushed == self.instances
+        return self.pushed == self.instances and not self.constructed
+
+    @property
+    def only_keys(self) -> bool:
+        """Whether the pickle does no more with the class than to use it as a key."""
+        return self.pushed == self.keys and not self.called
 
 
 @dataclass

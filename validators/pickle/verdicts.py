@@ -13,7 +13,7 @@ from validators.pickle.values import Global, Pickle, Use
 
 _HERE = Path(__file__).parent
 INSTANCES = "instances"  # a class of which only instances may be made, without a call
-NAME_ONLY = "name"  # a class that may be mentioned but never called
+NAME_ONLY = "name"  # a class that may be the key of a dictionary, and nothing else
 ENUMERATION = "enumeration"  # a class whose members may be looked up by name, too
 Verdict = Literal["harmless", "dangerous", "unknown"]
 
@@ -26,14 +26,12 @@ class Group:
         reason: in words.
         checked: library and version whose source was read.
         use: empty, `INSTANCES`, `NAME_ONLY` or `ENUMERATION`.
-        calls: whether it calls what a pickle gives it.
         caution: what a use other than loading may do, as a warning; usually nothing.
     """
 
     reason: str
     checked: str
     use: str = ""
-    calls: bool = False
     caution: str = ""
 
 
@@ -75,16 +73,13 @@ def parse(text: str) -> Global:
 
 def judge(pickle: Pickle) -> Iterator[Judged]:
     """Give the verdict over every global that a pickle reaches."""
-    groups = [harmless().get(found) for found in pickle.uses]
-    calls = any(group and group.calls for group in groups)
     for found, use in pickle.uses.items():
-        verdict, reason = _verdict(found, use, calls=calls)
+        verdict, reason = _verdict(found, use)
         group = harmless().get(found) if verdict == "harmless" else None
         yield Judged(found, use, verdict, reason, group.caution if group else "")
 
 
-def _verdict(found: Global, use: Use, *, calls: bool) -> tuple[Verdict, str]:
-    """Judge one global; `calls`: the pickle holds something that calls what it is given."""
+def _verdict(found: Global, use: Use) -> tuple[Verdict, str]:
     # NB: in protocols 0 to 2 an unpickler renames what Python 2 wrote, so both names count.
     if found in GETATTR and use.pushed == use.looked_up and all(map(_enumeration, use.owners)):
         return "harmless", "looks up members of enumerations of the list"
@@ -97,8 +92,8 @@ def _verdict(found: Global, use: Use, *, calls: bool) -> tuple[Verdict, str]:
         return "unknown", f"Python 3 takes it for {new}"
     if group.use == INSTANCES and not use.only_instances:
         return "unknown", "only plain instances of it are known to be harmless"
-    if group.use == NAME_ONLY and (use.called or calls):
-        return "unknown", "calling it is not known to be harmless"
+    if group.use == NAME_ONLY and not use.only_keys:
+        return "unknown", "it is only known to be harmless as the key of a dictionary"
     return "harmless", group.reason
 
 

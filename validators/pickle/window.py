@@ -61,11 +61,13 @@ class Window:
     def line(self, offset: int) -> tuple[bytes | None, int]:
         r"""Read a text argument as the C unpickler does: up to and without ``\n``.
 
+        NB: Where the data ends before the line does, unpicklers drop the last byte, whatever it is.
+
         Returns:
             The text (None when it is longer than `LONGEST_NAME`) and the offset behind its end.
 
         Raises:
-            Ended: there is no end of line.
+            Ended: there is nothing.
         """
         first = offset - self.base
         if 0 <= first < self.end:
@@ -85,4 +87,7 @@ class Window:
                 whole = size <= LONGEST_NAME
                 return (self.source.read_at(offset, size) if whole else None), after
             position += len(piece)
-        raise Ended("a line without an end")
+        if position == offset:
+            raise Ended(ENDED)
+        size = position - offset - 1
+        return (self.source.read_at(offset, size) if size <= LONGEST_NAME else None), position

@@ -15,7 +15,7 @@ in
   name = field "Name under which the report tells its outcome." { } (required text);
   ${key} = field "Shell text to run." { } (required string);
   onFailure =
-    field "Whether a failure refuses the model (`abort`), is told (`warn`), or is nothing (`skip`, `ignore`)."
+    field "Whether a failure refuses the model (`abort`; `persist` keeps its files), is told (`warn`), or is nothing (`skip`, `ignore`)."
       { default = "abort"; }
       (enum [
         "abort"

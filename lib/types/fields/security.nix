@@ -60,13 +60,17 @@ field "What may be inside a model." { } (record {
       example = "\"model.sig\"";
     } text;
     publicKey = field "PEM file of an elliptic curve key." { example = "./signer.pub"; } pathLike;
-    certificates = field "PEM files of a certificate chain." { } (listOf pathLike);
-    identity = field "E-mail or URI of who signed." { example = "\"me@example.com\""; } text;
-    issuer = field "Who vouches for the identity." {
+    certificates = field "PEM files of the signer's authorities, up to the root." {
+      example = "[ ./root.pem ]";
+    } (listOf pathLike);
+    identity = field "E-mail or URI in the Sigstore certificate of who signed." {
+      example = "\"me@example.com\"";
+    } text;
+    issuer = field "Who vouches for the identity, which counts only together with it." {
       example = "\"https://github.com/login/oauth\"";
     } text;
-    trustRoot = field "JSON file of the Sigstore instance to trust; a build cannot ask the public one." {
-      example = "./trust.json";
+    trustRoot = field "Keys of the Sigstore instance (`trusted_root.json`), since a build has no network." {
+      example = "./trusted_root.json";
     } pathLike;
   });
   maskSecretsInLogs = field "Secrets are masked always; false is refused." { } (

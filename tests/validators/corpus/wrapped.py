@@ -9,6 +9,9 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 
+from backports import zstd
+
+from tests.validators.corpus import tars
 from tests.validators.corpus.archives import (
     Member,
     make_7z,
@@ -110,6 +113,14 @@ def others() -> Iterator[Sample]:
     yield Sample("hard link out of a tar", make_link_tar("a", "../x", tarfile.LNKTYPE), "m.tar")
     yield Sample("path out of a tar", make_tar(("../../x", b"hello")), "m.tar")
     yield Sample("path out of a zip", make_zip(Member("../../x", b"hello")), "m.mar")
+    yield Sample("path out of a zip, with a mark", make_zip(Member("../../x!y", b"hello")), "m.mar")
+    yield Sample("path out of a tar, with a mark", make_tar(("../../x!y", b"hello")), "m.tar")
+    away = tars.pack(tars.Header(b"../../x", kind=b"5"))
+    yield Sample("directory out of a tar", away, "m.tar")
+    yield Sample("bytes behind a tar's member", make_tar(("a", b"x"))[:1024] + EVIL * 50, "m.tar")
+    yield Sample("zstd behind a frame that is skipped", b"\x53*M\x18\4\0\0\0abcd"
+                 + zstd.compress(EVIL), "m.zst")  # fmt: skip
+    yield Sample("zstd's oldest format", b"\x1e\xb5/\xfd" + EVIL, "m.zst")
     yield Sample("absolute path in a zip", make_zip(Member("/etc/x", b"hello")), "m.mar")
     yield Sample("device in a tar", make_link_tar("a", "", tarfile.CHRTYPE), "m.tar")
     yield Sample("7z", make_7z("a.pkl", EVIL), "model.bin")

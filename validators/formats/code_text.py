@@ -1,0 +1,57 @@
+"""Text that is code, in places where a model keeps descriptions, names and numbers.
+
+Nothing that only loads the model runs such a text. It is there for something that does: a viewer
+that shows it, a script that evaluates it, a loader with a hole. No honest model of those surveyed
+has any of it in its metadata.
+"""
+
+import re
+from collections.abc import Iterator
+
+from validators.formats.problem import Problem
+from validators.formats.source import Source, shown
+
+WINDOW_BYTES = 1 << 20  # looked through at the beginning and at the end of a file without a reader
+_PYTHON = (
+    rb"\bos\.(?:system|popen|exec[lv]p?e?|spawn[lv]p?e?|execute|environ)\b"
+    rb"|\bsubprocess\.(?:Popen|run|call|check_call|check_output|getoutput|getstatusoutput)\b"
+    rb"|__import__\s*\(|\b__builtins__\b|\b__globals__\b|\b__subclasses__\b"
+    rb"|\b(?:eval|exec)\s*\(\s*(?:compile|base64|bytes|open|request|input|__|[\"'`]|\w+\))"
+    rb"|\b(?:base64\.b64decode|marshal\.loads|pickle\.loads?|importlib\.import_module|runpy\.run_\w+)\s*\("
+    rb"|\bimport\s+(?:os|subprocess|socket|pty)\s*(?:;|$|\r?\n)"
+)
+_SHELL = (
+    rb"\b(?:curl|wget)\b[^\n\0]{0,200}?\|\s*(?:sudo\s+)?(?:ba|z|da|k)?sh\b"
+    rb"|/bin/(?:ba|z|da|k)?sh\b|/dev/(?:tcp|udp)/|\bnc(?:at)?\s+-[a-z]*e\b"
+    rb"|\b(?:bash|sh)\s+-c\s+[\"']|\bcmd(?:\.exe)?\s+/[ck]\b|\bpowershell(?:\.exe)?\s+-\w"
+    rb"|\brm\s+-[rf]{2}\s+[/~*.]|\bchmod\s+(?:\+x|0?7[0-7]{2})\s+/"
+)
+_OTHER = (
+    rb"<script[\s>]|javascript:[a-z(]|\bio\.popen\s*\(|\bloadstring\s*\(|\bpackage\.loadlib\s*\("
+    rb"|\bbase::+(?:system2?|eval|source|shell)\s*\(|\bRuntime\.getRuntime\s*\(|\bProcessBuilder\s*\("
+)
+_CODE = re.compile(b"|".join((_PYTHON, _SHELL, _OTHER)), re.IGNORECASE)
+_REMEDY = "leave the file out of the model, or remove the text from it"
+
+
+def code_in(data: bytes) -> str:
+    """Give the first piece of a text that is code; empty when there is none."""
+    match = _CODE.search(data)
+    if match is None:
+        return ""
+    return data[match.start() : match.start() + 80].decode("utf-8", "backslashreplace")
+
+
+def code_problem(place: str, data: bytes) -> Iterator[Problem]:
+    """Judge one text of a model; `place` says which."""
+    if found := code_in(data):
+        trigger = f"{place}: {shown(found)}" if place else shown(found)
+        yield Problem("code-text", "a text in the model is code", trigger, _REMEDY)
+
+
+def code_anywhere(source: Source) -> Iterator[Problem]:
+    """Look through the beginning and the end of a file of which nothing else is read."""
+    data = source.read(0, WINDOW_BYTES)
+    if len(data) == WINDOW_BYTES and source.size > WINDOW_BYTES:
+        data += source.read(max(source.size - WINDOW_BYTES, WINDOW_BYTES), WINDOW_BYTES)
+    yield from code_problem("", data)
