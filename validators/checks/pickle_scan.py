@@ -4,6 +4,7 @@ Every file and every member of every container is walked as a pickle, whatever i
 whatever else it is: a magic number adds a check, it never removes this one.
 """
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from validators.pickle.verdicts import Judged, judge, parse
 from validators.visits import Shared, Sight, Visit
 
 NAME = "pickle-scan"
+_TRAINING = "training_args.bin"  # settings of a training run, written beside every checkpoint
 # Notes that stand for something not seen: they count whatever the file seems to be.
 _BLIND = frozenset({"too-many-opcodes", "too-deep", "too-many-globals", "unreadable-array"})
 
@@ -62,13 +64,13 @@ class _Visit(Visit):
         allowed = {parse(text) for text in self.model.security.get("allowGlobals") or ()}
         unknown = {
             str(found)
-            for (_, found), item in self._reached.items()
-            if item.judged.verdict == "unknown" and found not in allowed
+            for (path, found), item in self._reached.items()
+            if item.judged.verdict == "unknown" and found not in allowed and not _instead(path)
         }
         names = " ".join(f'"{name}"' for name in sorted(unknown))
         remedy = f"security.allowGlobals = [ {names} ];"
         for (path, found), item in self._reached.items():
-            yield _finding(path, item, "" if found in allowed else remedy)
+            yield _finding(path, item, "" if found in allowed else _instead(path) or remedy)
 
 
 def _add(reached: dict[tuple[str, Global], Reached], path: str, judged: Judged) -> None:
@@ -82,6 +84,13 @@ def _error(path: str, rule: str, message: str, trigger: str) -> Finding:
     return Finding(path, NAME, "error", message, trigger, "", rule)
 
 
+def _instead(path: str) -> str:
+    """Say what to do about a file that nobody needs to load the model; usually nothing helps."""
+    if posixpath.basename(path.partition("!")[0]) != _TRAINING:
+        return ""
+    return f'security.ignoreFiles = [ "*{_TRAINING}" ];'
+
+
 def _finding(path: str, item: Reached, remedy: str) -> Finding:
     """Word a finding; an empty remedy means that the user allowed the global."""
     judged = item.judged
@@ -93,7 +102,7 @@ def _finding(path: str, item: Reached, remedy: str) -> Finding:
         return Finding(path, NAME, severity, message, trigger, "", "allowed-global")
     if judged.verdict == "dangerous":
         message = f"names a dangerous global: {judged.reason}"
-        return Finding(path, NAME, "error", message, trigger, "", "dangerous-global")
+        return Finding(path, NAME, "error", message, trigger, _instead(path), "dangerous-global")
     message = f"names an unknown global: {judged.reason}"
     return Finding(path, NAME, "error", message, trigger, remedy, "unknown-global")
 

@@ -144,6 +144,8 @@ class _Walker:
             self._report(Trouble("broken", f"is damaged: {source.broken}"), path)
 
     def _zip_member(self, found: ziparchive.Found, path: str, depth: int) -> Iterator[Member]:
+        if found.part is not None:
+            path = f"{path}!@{found.part}"
         inner = f"{path}!{found.name}"
         if found.link:
             target = found.source.read_at(0, HEAD_BYTES).decode("utf-8", "replace")

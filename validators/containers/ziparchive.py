@@ -7,17 +7,18 @@ Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 """
 
 import struct
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from validators.containers import decoders
-from validators.containers.limits import BOMB_RATIO, Trouble
+from validators.containers.limits import BOMB_RATIO, MAX_MEMBERS, Trouble
 from validators.containers.sources import Decoder, Slice, Source, Unpacked
 
 _TAIL_BYTES = 22 + 0xFFFF
 _LOCAL, _CENTRAL, _END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
-_LOCAL_BYTES, _CENTRAL_BYTES = 30, 46
+_LOCAL_BYTES, _CENTRAL_BYTES, _END_BYTES = 30, 46, 22
 _GAP_BYTES = 1 << 20  # searched at either end of a gap between members
 _ENCRYPTED, _DESCRIPTOR = 1, 8
 _FULL = 0xFFFFFFFF
@@ -29,7 +30,11 @@ _KNOWN_METHODS = frozenset(range(21)) | frozenset(range(93, 100))
 
 @dataclass(frozen=True)
 class Entry:
-    """A member as one header describes it; offsets are absolute."""
+    """A member as one header describes it; offsets are absolute.
+
+    `place` is where a directory describes it, `base` what the reading of that directory adds to all
+    offsets, `record` where the directory's end record is.
+    """
 
     name: str
     header: int
@@ -39,6 +44,9 @@ class Entry:
     flags: int
     crc: int
     mode: int = 0
+    place: int = 0
+    base: int = 0
+    record: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,39 +57,133 @@ class Found:
         name: as the archive has it.
         source: its content.
         link: whether it is a symbolic link, whose content is the target.
+        part: offset of its archive where several follow each other in one file, but the last.
     """
 
     name: str
     source: Source
     link: bool = False
+    part: int | None = None
 
 
 def members(source: Source, trouble: Callable[[Trouble], None]) -> Iterator[Found]:
     """Give every member that any reader could see; report what does not fit together."""
     seen: set[tuple[int, int, int]] = set()
+    counted: set[int] = set()
     covered: list[tuple[int, int]] = []
     declared = [0, 0]
-    for entry in _central(source):
-        local = _local(source, entry.header)
-        if local is None:
-            trouble(
-                Trouble("lying-header", "has no local header where its directory says", entry.name)
-            )
-            continue
-        start, header = local
-        _compare(entry, header, trouble)
-        packed = max(entry.packed, 0 if header.flags & _DESCRIPTOR else header.packed)
-        if _STORED in (entry.method, header.method):
-            packed = max(packed, entry.unpacked)
-        covered.append((entry.header, start + entry.packed))
-        declared[0] += entry.unpacked
-        declared[1] += entry.packed
-        for method in sorted({entry.method, header.method}):
-            if (place := (start, packed, method)) not in seen:
-                seen.add(place)
-                yield from _found(source, entry, place, trouble)
+    end = first = size = source.size or 0
+    left = 4 * MAX_MEMBERS  # entries, each in up to four readings
+    while True:
+        readings = _readings(source, end, left)
+        left -= len(readings)
+        if left <= 0:
+            raise Trouble("too-many-members", f"holds more than {MAX_MEMBERS:,} members")
+        for entry, local in readings.judged(trouble):
+            start, header = local
+            packed = max(entry.packed, 0 if header.flags & _DESCRIPTOR else header.packed)
+            if _STORED in (entry.method, header.method):
+                packed = max(packed, entry.unpacked)
+            if not readings.doubtful(entry, local) and entry.place not in counted:
+                counted.add(entry.place)
+                first = min(first, entry.header)
+                covered.append((entry.header, start + entry.packed))
+                declared[0] += entry.unpacked
+                declared[1] += entry.packed
+            last = entry.record == readings.last and end == size
+            part = None if last and not readings.strays(entry, local) else entry.base
+            for method in sorted({entry.method, header.method}):
+                if (place := (start, packed, method)) not in seen:
+                    seen.add(place)
+                    yield from _found(source, entry, place, trouble, part)
+        before = first - _END_BYTES
+        if not 0 <= before < end - _END_BYTES or source.read_at(before, 4) != _END:
+            break
+        end = first  # one archive behind another, as torch.distributed.checkpoint writes them
     _judge_sizes(covered, declared, trouble)
     yield from _hidden(source, covered, trouble)
+
+
+Local = tuple[int, Entry]  # where a member's data begins, and what its own header says
+
+
+class _Readings:
+    """All entries of the directories of a file, in every way that a reader could take them.
+
+    Offsets count from the start of the file or from that of the archive. Where one way of reading a
+    directory's entry leads to a header that agrees with it, the other is not held against it: an
+    archive inside another or behind another is no lie.
+    """
+
+    def __init__(self, found: list[tuple[Entry, Local | None]]) -> None:
+        self._found = found
+        self.last = max((entry.record for entry, _ in found), default=0)
+        # The last one wins: offsets that count from the start of the archive, as `zipfile` has it.
+        self._sound = {
+            entry.place: local
+            for entry, local in sorted(found, key=lambda pair: pair[0].base)
+            if local and not any(_compare(entry, local[1]))
+        }
+        self._headers = {local[1].header for local in self._sound.values()}
+        self._stored = self._outermost()
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def judged(self, trouble: Callable[[Trouble], None]) -> Iterator[tuple[Entry, Local]]:
+        """Give the entries that lead to a member, those that agree with it first."""
+        for entry, local in self._found:
+            if self._agrees(entry, local) and local and not self._inside(entry):
+                yield entry, local
+        for entry, local in self._found:
+            if self._agrees(entry, local):
+                continue
+            if local is None:
+                if entry.place not in self._sound:
+                    message = "has no local header where its directory says"
+                    trouble(Trouble("lying-header", message, entry.name))
+                continue
+            if not self.doubtful(entry, local):
+                for problem in _compare(entry, local[1]):
+                    trouble(problem)
+            yield entry, local
+
+    def doubtful(self, entry: Entry, local: Local) -> bool:
+        """Whether this reading leads to what belongs to another entry, and another to its own."""
+        return self.strays(entry, local) and entry.header in self._headers
+
+    def strays(self, entry: Entry, local: Local) -> bool:
+        """Whether this reading leads elsewhere than another, which leads to its own."""
+        return entry.place in self._sound and not self._agrees(entry, local)
+
+    def _agrees(self, entry: Entry, local: Local | None) -> bool:
+        return local is not None and self._sound.get(entry.place) == local
+
+    def _outermost(self) -> list[tuple[int, int]]:
+        """Give the places of stored members that are in no other."""
+        places = sorted(
+            (self._sound[entry.place][0], self._sound[entry.place][0] + entry.packed)
+            for entry, local in self._found
+            if entry.method == _STORED and self._agrees(entry, local)
+        )
+        outer: list[tuple[int, int]] = []
+        for start, end in places:
+            if not outer or start >= outer[-1][1]:
+                outer.append((start, end))
+        return outer
+
+    def _inside(self, entry: Entry) -> bool:
+        """Whether an entry, its directory and its member are in one stored member: an archive."""
+        index = bisect_right(self._stored, (entry.header, 1 << 64)) - 1
+        if index < 0:
+            return False
+        start, end = self._stored[index]
+        return all(start <= at < end for at in (entry.header, entry.place, entry.record))
+
+
+def _readings(source: Source, end: int, most: int) -> _Readings:
+    entries = list(islice(_central(source, end), most))
+    return _Readings([(entry, _local(source, entry.header)) for entry in entries])
 
 
 def _found(
@@ -89,10 +191,11 @@ def _found(
     entry: Entry,
     place: tuple[int, int, int],
     trouble: Callable[[Trouble], None],
+    part: int | None = None,
 ) -> Iterator[Found]:
     link = entry.mode & _TYPE_MODE == _LINK_MODE
     try:
-        yield Found(entry.name, _content(source, *place), link)
+        yield Found(entry.name, _content(source, *place), link, part)
     except Trouble as cannot:
         trouble(Trouble(cannot.rule, cannot.message, entry.name))
 
@@ -113,10 +216,10 @@ def _content(source: Source, start: int, packed: int, method: int) -> Source:
     return Unpacked(source, start, packed, makers[method])
 
 
-def _compare(entry: Entry, header: Entry, trouble: Callable[[Trouble], None]) -> None:
-    """Report where a member's two headers contradict each other."""
+def _compare(entry: Entry, header: Entry) -> Iterator[Trouble]:
+    """Say where a member's two headers contradict each other."""
     if (entry.flags | header.flags) & _ENCRYPTED:
-        trouble(Trouble("encrypted", "is marked as encrypted", entry.name))
+        yield Trouble("encrypted", "is marked as encrypted", entry.name)
     sized = not header.flags & _DESCRIPTOR
     pairs = (
         ("name", entry.name, header.name),
@@ -125,11 +228,11 @@ def _compare(entry: Entry, header: Entry, trouble: Callable[[Trouble], None]) ->
         ("size", entry.packed, header.packed if sized else entry.packed),
     )
     if entry.method == _STORED and entry.packed != entry.unpacked:
-        trouble(Trouble("lying-header", "is stored, and its two sizes differ", entry.name))
+        yield Trouble("lying-header", "is stored, and its two sizes differ", entry.name)
     for what, central, local in pairs:
         if central != local:
             message = f"has {what} {central!r} in its directory and {local!r} in its own header"
-            trouble(Trouble("lying-header", message, entry.name))
+            yield Trouble("lying-header", message, entry.name)
 
 
 def _judge_sizes(
@@ -147,22 +250,21 @@ def _judge_sizes(
 
 def has_directory(source: Source) -> bool:
     """Whether a reader that begins at the end would find a zip, whatever the beginning is."""
-    return next(_central(source), None) is not None
+    return next(_central(source, source.size or 0), None) is not None
 
 
-def _central(source: Source) -> Iterator[Entry]:
-    """Read every central directory that any end record points to."""
-    size = source.size or 0
+def _central(source: Source, size: int) -> Iterator[Entry]:
+    """Read every central directory that any end record in front of `size` points to."""
     base = max(size - _TAIL_BYTES, 0)
-    tail = source.read_at(base, _TAIL_BYTES)
-    starts: dict[tuple[int, int], None] = {}
+    tail = source.read_at(base, min(_TAIL_BYTES, size - base))
+    starts: dict[tuple[int, int], int] = {}
     at = tail.rfind(_END)
     while at >= 0:
-        for place in _directory_starts(source, base + at, tail[at : at + 22]):
-            starts[place] = None
+        for place in _directory_starts(source, base + at, tail[at : at + _END_BYTES]):
+            starts.setdefault(place, base + at)
         at = tail.rfind(_END, 0, at)
-    for start, shift in starts:
-        yield from _directory(source, start, shift)
+    for (start, shift), record in starts.items():
+        yield from _directory(source, start, shift, record)
 
 
 def _directory_starts(source: Source, at: int, record: bytes) -> Iterator[tuple[int, int]]:
@@ -185,7 +287,7 @@ def _directory_starts(source: Source, at: int, record: bytes) -> Iterator[tuple[
                 yield start, 0
 
 
-def _directory(source: Source, start: int, shift: int) -> Iterator[Entry]:
+def _directory(source: Source, start: int, shift: int, record: int) -> Iterator[Entry]:
     while True:
         fixed = source.read_at(start, _CENTRAL_BYTES)
         if len(fixed) < _CENTRAL_BYTES or fixed[:4] != _CENTRAL:
@@ -199,8 +301,9 @@ def _directory(source: Source, start: int, shift: int) -> Iterator[Entry]:
         header = int.from_bytes(fixed[42:46], "little")
         wide = _wide(rest[name_size:], unpacked, packed, header)
         yield Entry(
-            _name(rest[:name_size]), wide[2] + shift, method, wide[1], wide[0], flags, crc, mode
-        )
+            _name(rest[:name_size]), wide[2] + shift, method, wide[1], wide[0], flags, crc, mode,
+            start, shift, record,
+        )  # fmt: skip
         start += _CENTRAL_BYTES + name_size + extra_size + comment
 
 

@@ -122,6 +122,7 @@ class _Unpadded(ArrayMachine):
 
     def __init__(self, window: Window, start: int, fuel: int) -> None:
         super().__init__(window, start, fuel, padded=False, explore=False)
+        self.persistent = False
 
 
 class PlainMachine(Machine):
@@ -132,6 +133,9 @@ class PlainMachine(Machine):
     def wrapper(self) -> Value:
         """Make an instance, which is neither a name nor callable."""
         return DATA
+
+    def look_closer(self) -> None:
+        """Go on: what is looked up stays unknown."""
 
     def name(self, found: Global, offset: int) -> None:
         """Push a global; end where there is no module of its name.
@@ -154,6 +158,8 @@ def merge(into: Pickle, other: Pickle) -> None:
         known.instances += min(use.instances, use.pushed)
         known.keys += min(use.keys, use.pushed)
         known.called |= use.called
+        known.looked_up += min(use.looked_up, use.pushed)
+        known.owners |= use.owners
         known.constructed |= use.constructed
     into.notes += [note for note in other.notes if note not in into.notes]
     into.called |= other.called

@@ -39,6 +39,7 @@ class Machine:
         self.far: dict[int, Value] = {}
         self.strings = 0
         self.deep = False
+        self.persistent = True  # whether its loader takes persistent ids
         self.protocol = 0
         self.frame = 0  # absolute end of the current frame; 0 outside of frames
         self.opcode = start  # absolute offset of the last opcode that took a handler
@@ -227,6 +228,14 @@ class Machine:
 
     def wrapper(self) -> Value:
         """Make the instance that stands for a joblib array.
+
+        Raises:
+            Deeper: always; another machine has to walk this pickle.
+        """
+        raise Deeper
+
+    def look_closer(self) -> None:
+        """Ask for a machine that keeps numbers, tuples and dicts.
 
         Raises:
             Deeper: always; another machine has to walk this pickle.
