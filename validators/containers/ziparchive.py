@@ -57,7 +57,8 @@ class Found:
         name: as the archive has it.
         source: its content.
         link: whether it is a symbolic link, whose content is the target.
-        part: offset of its archive where several follow each other in one file, but the last.
+        part: offset of its archive where several follow each other in one file, but the last; or
+            of what describes it, where another reading of that leads to another member.
     """
 
     name: str
@@ -91,7 +92,9 @@ def members(source: Source, trouble: Callable[[Trouble], None]) -> Iterator[Foun
                 declared[0] += entry.unpacked
                 declared[1] += entry.packed
             last = entry.record == readings.last and end == size
-            part = None if last and not readings.strays(entry, local) else entry.base
+            part = None if last else entry.base
+            if readings.strays(entry, local):
+                part = entry.place
             for method in sorted({entry.method, header.method}):
                 if (place := (start, packed, method)) not in seen:
                     seen.add(place)
