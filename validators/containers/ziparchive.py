@@ -6,47 +6,22 @@ every directory and from local headers that none lists, with every method that e
 Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 """
 
-import struct
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice, pairwise
 
-from validators.containers import decoders
+from validators.containers import decoders, zipheaders
 from validators.containers.limits import BOMB_RATIO, MAX_MEMBERS, Trouble
 from validators.containers.sources import Decoder, Slice, Source, Unpacked
+from validators.containers.zipheaders import END, END_BYTES, LOCAL, LOCAL_BYTES, Entry, Local
 
-_TAIL_BYTES = 22 + 0xFFFF
-_LOCAL, _CENTRAL, _END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
-_LOCAL_BYTES, _CENTRAL_BYTES, _END_BYTES = 30, 46, 22
 _GAP_BYTES = 1 << 20  # searched at either end of a gap between members
 _ENCRYPTED, _DESCRIPTOR = 1, 8
-_FULL = 0xFFFFFFFF
 _DECLARED_BOMB_BYTES = 1 << 30
 _TYPE_MODE, _LINK_MODE = 0o170000, 0o120000
 _STORED = 0
 _KNOWN_METHODS = frozenset(range(21)) | frozenset(range(93, 100))
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A member as one header describes it; offsets are absolute.
-
-    `place` is where a directory describes it, `base` what the reading of that directory adds to all
-    offsets, `record` where the directory's end record is.
-    """
-
-    name: str
-    header: int
-    method: int
-    packed: int
-    unpacked: int
-    flags: int
-    crc: int
-    mode: int = 0
-    place: int = 0
-    base: int = 0
-    record: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,7 +32,8 @@ class Found:
         name: as the archive has it.
         source: its content.
         link: whether it is a symbolic link, whose content is the target.
-        part: offset of its archive where several follow each other in one file, but the last.
+        part: offset of its archive where several follow each other in one file, but the last; or
+            of what describes it, where another reading of that leads to another member.
     """
 
     name: str
@@ -91,20 +67,19 @@ def members(source: Source, trouble: Callable[[Trouble], None]) -> Iterator[Foun
                 declared[0] += entry.unpacked
                 declared[1] += entry.packed
             last = entry.record == readings.last and end == size
-            part = None if last and not readings.strays(entry, local) else entry.base
+            part = None if last else entry.base
+            if readings.strays(entry, local):
+                part = entry.place
             for method in sorted({entry.method, header.method}):
                 if (place := (start, packed, method)) not in seen:
                     seen.add(place)
                     yield from _found(source, entry, place, trouble, part)
-        before = first - _END_BYTES
-        if not 0 <= before < end - _END_BYTES or source.read_at(before, 4) != _END:
+        before = first - END_BYTES
+        if not 0 <= before < end - END_BYTES or source.read_at(before, 4) != END:
             break
         end = first  # one archive behind another, as torch.distributed.checkpoint writes them
     _judge_sizes(covered, declared, trouble)
     yield from _hidden(source, covered, trouble)
-
-
-Local = tuple[int, Entry]  # where a member's data begins, and what its own header says
 
 
 class _Readings:
@@ -182,8 +157,8 @@ class _Readings:
 
 
 def _readings(source: Source, end: int, most: int) -> _Readings:
-    entries = list(islice(_central(source, end), most))
-    return _Readings([(entry, _local(source, entry.header)) for entry in entries])
+    entries = list(islice(zipheaders.central(source, end), most))
+    return _Readings([(entry, zipheaders.local(source, entry.header)) for entry in entries])
 
 
 def _found(
@@ -250,96 +225,7 @@ def _judge_sizes(
 
 def has_directory(source: Source) -> bool:
     """Whether a reader that begins at the end would find a zip, whatever the beginning is."""
-    return next(_central(source, source.size or 0), None) is not None
-
-
-def _central(source: Source, size: int) -> Iterator[Entry]:
-    """Read every central directory that any end record in front of `size` points to."""
-    base = max(size - _TAIL_BYTES, 0)
-    tail = source.read_at(base, min(_TAIL_BYTES, size - base))
-    starts: dict[tuple[int, int], int] = {}
-    at = tail.rfind(_END)
-    while at >= 0:
-        for place in _directory_starts(source, base + at, tail[at : at + _END_BYTES]):
-            starts.setdefault(place, base + at)
-        at = tail.rfind(_END, 0, at)
-    for (start, shift), record in starts.items():
-        yield from _directory(source, start, shift, record)
-
-
-def _directory_starts(source: Source, at: int, record: bytes) -> Iterator[tuple[int, int]]:
-    """Give (start of directory, shift of all offsets), as the various readers compute them."""
-    if len(record) < len(_END) + 18:
-        return
-    size, offset = struct.unpack("<II", record[12:20])
-    ends = [(at, size, offset)]
-    locator = source.read_at(at - 20, 20) if at >= 20 else b""  # noqa: PLR2004 - the locator's size
-    if locator[:4] == b"PK\x06\x07":
-        place = struct.unpack("<Q", locator[8:16])[0]
-        for where in {place, at - 20 - 56}:
-            wide = source.read_at(where, 56) if where >= 0 else b""
-            if wide[:4] == b"PK\x06\x06":
-                ends.append((where, *struct.unpack("<QQ", wide[40:56])))
-    for end, directory_size, directory_offset in ends:
-        for start in (end - directory_size, directory_offset):
-            if start >= 0 and source.read_at(start, 4) == _CENTRAL:
-                yield start, start - directory_offset
-                yield start, 0
-
-
-def _directory(source: Source, start: int, shift: int, record: int) -> Iterator[Entry]:
-    while True:
-        fixed = source.read_at(start, _CENTRAL_BYTES)
-        if len(fixed) < _CENTRAL_BYTES or fixed[:4] != _CENTRAL:
-            return
-        flags, method = struct.unpack("<HH", fixed[8:12])
-        crc, packed, unpacked, name_size, extra_size, comment = struct.unpack(
-            "<IIIHHH", fixed[16:34]
-        )
-        mode = int.from_bytes(fixed[40:42], "little")
-        rest = source.read_at(start + _CENTRAL_BYTES, name_size + extra_size)
-        header = int.from_bytes(fixed[42:46], "little")
-        wide = _wide(rest[name_size:], unpacked, packed, header)
-        yield Entry(
-            _name(rest[:name_size]), wide[2] + shift, method, wide[1], wide[0], flags, crc, mode,
-            start, shift, record,
-        )  # fmt: skip
-        start += _CENTRAL_BYTES + name_size + extra_size + comment
-
-
-def _wide(extra: bytes, unpacked: int, packed: int, header: int) -> tuple[int, int, int]:
-    """Replace what does not fit 32 bits by what the zip64 extra field says."""
-    values = [unpacked, packed, header]
-    while len(extra) >= 4:  # noqa: PLR2004 - id and size
-        kind, size = struct.unpack("<HH", extra[:4])
-        if kind == 1:
-            field = extra[4 : 4 + size]
-            for index, value in enumerate(values):
-                if value == _FULL and len(field) >= 8:  # noqa: PLR2004 - a number
-                    values[index], field = int.from_bytes(field[:8], "little"), field[8:]
-            break
-        extra = extra[4 + size :]
-    return values[0], values[1], values[2]
-
-
-def _name(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("cp437")
-
-
-def _local(source: Source, at: int) -> tuple[int, Entry] | None:
-    """Read a local header; gives where its data begins, too."""
-    fixed = source.read_at(at, _LOCAL_BYTES) if at >= 0 else b""
-    if len(fixed) < _LOCAL_BYTES or fixed[:4] != _LOCAL:
-        return None
-    flags, method = struct.unpack("<HH", fixed[6:10])
-    crc, packed, unpacked, name_size, extra_size = struct.unpack("<IIIHH", fixed[14:30])
-    rest = source.read_at(at + _LOCAL_BYTES, name_size + extra_size)
-    unpacked, packed, _ = _wide(rest[name_size:], unpacked, packed, 0)
-    entry = Entry(_name(rest[:name_size]), at, method, packed, unpacked, flags, crc)
-    return at + _LOCAL_BYTES + name_size + extra_size, entry
+    return next(zipheaders.central(source, source.size or 0), None) is not None
 
 
 def _hidden(
@@ -351,17 +237,17 @@ def _hidden(
     for start, end in [*sorted(covered), (size, size)]:
         while position < start:
             at = _search(source, position, start)
-            local = _local(source, at) if at is not None else None
+            local = zipheaders.local(source, at) if at is not None else None
             if at is None or local is None:
                 break
             data, entry = local
             if not _plausible(entry):  # a program can hold these bytes by chance
-                position = at + _LOCAL_BYTES
+                position = at + LOCAL_BYTES
                 continue
             packed = entry.packed or start - data
             trouble(Trouble("hidden-member", "is listed in no directory", entry.name))
             yield from _found(source, entry, (data, packed, entry.method), trouble)
-            position = max(data + entry.packed, at + _LOCAL_BYTES)
+            position = max(data + entry.packed, at + LOCAL_BYTES)
         position = max(position, end)
 
 
@@ -372,7 +258,7 @@ def _plausible(entry: Entry) -> bool:
 def _search(source: Source, start: int, end: int) -> int | None:
     """Find a local header in a gap, in its first and last mebibyte."""
     for first in (start, max(start, end - _GAP_BYTES)):
-        at = source.read_at(first, min(_GAP_BYTES, end - first)).find(_LOCAL)
+        at = source.read_at(first, min(_GAP_BYTES, end - first)).find(LOCAL)
         if at >= 0:
             return first + at
     return None

@@ -17,6 +17,7 @@ from validators.pickle.window import Ended, Window
 FORK_OPCODES = 100_000  # read of a way that only a foreign loader would take
 MAX_FORKS = 20_000
 _MAX_ARRAY_BYTES = 1 << 50
+_ARRAY = Global("numpy", "ndarray")
 # Words that joblib writes in front of an array and that no module has for a name.
 _JOBLIB_WORDS = {
     "NumpyArrayWrapper", "subclass", "ndarray", "allow_mmap", "numpy_array_alignment_bytes",
@@ -74,6 +75,8 @@ class ArrayMachine(Machine):
         if size is None or count is None or size * count > _MAX_ARRAY_BYTES:
             self.give_up("unreadable-array", "an array whose size cannot be told")
             return
+        if wrapper.state.get(b"subclass") == _ARRAY:
+            self.stack[-1] = DATA  # numbers: neither a name nor callable
         if first != self.pos:
             self._explore(_Unpadded, self.pos + size * count)
         self.pos = first + size * count

@@ -53,6 +53,7 @@ _STRINGS = {
     Global("builtins", "str"), Global("__builtin__", "str"), Global("__builtin__", "unicode"),
 }  # fmt: skip
 _NO_NAMES = (int, tuple, dict, Dtype, Wrapper)
+_NO_MAPPINGS = (bytes, int, tuple, Dtype, Wrapper)
 GETATTR = {Global("builtins", "getattr"), Global("__builtin__", "getattr")}
 _PUBLIC = re.compile(rb"[A-Za-z][A-Za-z0-9_]*")
 _DTYPE = Global("numpy", "dtype")
@@ -451,7 +452,9 @@ def _newobj(m: Machine) -> None:
     keywords = m.window.at(m.pos, 1) == b"\x92"
     m.pos += 1
     if keywords:
-        m.stack.pop()
+        given = m.stack.pop()
+        if isinstance(given, _NO_MAPPINGS) or (m.deep and given is DATA):
+            raise Ended("NEWOBJ_EX with keywords that are no dictionary")
     arguments, cls = m.stack.pop(), m.stack.pop()
     _call(m, cls, arguments, constructs=False)
     if isinstance(cls, Global):
