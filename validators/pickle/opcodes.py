@@ -52,8 +52,8 @@ _STRINGS = {
 }  # fmt: skip
 _NO_NAMES = (int, tuple, dict, Dtype, Wrapper)
 _DTYPE = Global("numpy", "dtype")
-_REBUILDING = "torch._utils"  # module of the functions that make tensors
 _RECORD = Global("numpy", "record")
+_REBUILDING = "torch._utils"  # module of the functions that make tensors
 
 FAST = frozenset({MEMOIZE, BINPUT, LONG_BINPUT, BINGET, POP, MARK, SHORT_BINUNICODE, BINUNICODE})
 
