@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from validators.base import ModelFile
-from validators.containers import decoders, magic, sevenzip, tararchive, ziparchive
+from validators.containers import deflate, magic, sevenzip, streams, tararchive, ziparchive
 from validators.containers.limits import HEAD_BYTES, MAX_DEPTH, MAX_MEMBERS, Trouble
 from validators.containers.sources import Decoder, FileSource, Reader, Source, Unpacked, length
 
 _ZFILE_HEADER_BYTES = 21  # "ZF", then the size as 19 hex characters
 _STREAMS: dict[str, tuple[int, Callable[[], Decoder]]] = {
-    "gzip": (0, decoders.Gzip),
-    "bzip2": (0, decoders.bzip2),
-    "xz": (0, decoders.xz),
-    "lzma": (0, decoders.OldLzma),
-    "zlib": (0, decoders.Zlib),
-    "zstd": (0, decoders.zstandard),
-    "zfile": (_ZFILE_HEADER_BYTES, decoders.Zlib),
+    "gzip": (0, deflate.Gzip),
+    "bzip2": (0, streams.bzip2),
+    "xz": (0, streams.xz),
+    "lzma": (0, streams.OldLzma),
+    "zlib": (0, deflate.Zlib),
+    "zstd": (0, streams.zstandard),
+    "zfile": (_ZFILE_HEADER_BYTES, deflate.Zlib),
 }
 _WEAK = frozenset({"lzma", "zlib"})  # recognised by so little that other files look like them
 _STRONG_BYTES = 64 << 10  # that no other file unpacks to by chance

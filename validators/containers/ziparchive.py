@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice, pairwise
 
-from validators.containers import decoders, zipheaders
+from validators.containers import deflate, streams, zipheaders
 from validators.containers.limits import BOMB_RATIO, MAX_MEMBERS, Trouble
 from validators.containers.sources import Decoder, Slice, Source, Unpacked
 from validators.containers.zipheaders import END, END_BYTES, LOCAL, LOCAL_BYTES, Entry, Local
@@ -179,12 +179,12 @@ def _content(source: Source, start: int, packed: int, method: int) -> Source:
     if method == _STORED:
         return Slice(source, start, packed)
     makers: dict[int, Callable[[], Decoder]] = {
-        8: decoders.Inflate,
-        12: decoders.bzip2,
-        14: decoders.ZipLzma,
-        20: decoders.zstandard,
-        93: decoders.zstandard,
-        95: decoders.xz,
+        8: deflate.Inflate,
+        12: streams.bzip2,
+        14: streams.ZipLzma,
+        20: streams.zstandard,
+        93: streams.zstandard,
+        95: streams.xz,
     }
     if method not in makers:
         raise Trouble("unreadable", f"uses compression method {method}, which cannot be read")
@@ -202,7 +202,8 @@ def _compare(entry: Entry, header: Entry) -> Iterator[Trouble]:
         ("check sum", entry.crc, header.crc if sized else entry.crc),
         ("size", entry.packed, header.packed if sized else entry.packed),
     )
-    if entry.method == _STORED and entry.packed != entry.unpacked:
+    encrypted = entry.flags & _ENCRYPTED  # by a few bytes longer
+    if entry.method == _STORED and entry.packed != entry.unpacked and not encrypted:
         yield Trouble("lying-header", "is stored, and its two sizes differ", entry.name)
     for what, central, local in pairs:
         if central != local:

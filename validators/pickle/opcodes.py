@@ -57,8 +57,8 @@ _NO_MAPPINGS = (bytes, int, tuple, Dtype, Wrapper)
 GETATTR = {Global("builtins", "getattr"), Global("__builtin__", "getattr")}
 _PUBLIC = re.compile(rb"[A-Za-z][A-Za-z0-9_]*")
 _DTYPE = Global("numpy", "dtype")
-_REBUILDING = "torch._utils"  # module of the functions that make tensors
 _RECORD = Global("numpy", "record")
+_REBUILDING = "torch._utils"  # module of the functions that make tensors
 
 FAST = frozenset({MEMOIZE, BINPUT, LONG_BINPUT, BINGET, POP, MARK, SHORT_BINUNICODE, BINUNICODE})
 
