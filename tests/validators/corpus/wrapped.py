@@ -206,5 +206,15 @@ def arrays() -> Iterator[Sample]:
     yield Sample("joblib: old, behind an array", _wrapper(b"K\1\x85", "f8") + b"\0" + eight + OLD)
 
 
+def rows() -> Iterator[Sample]:
+    """Archives one behind the other, of which readers at one end or the other see one."""
+    good, bad = make_zip(Member("a/data.pkl", b"}.")), make_zip(Member("a/data.pkl", EVIL))
+    large = make_zip(Member("a/data.pkl", b"}."), Member("a/data/0", b"\0" * 100_000))
+    yield Sample("zips: the first", bad + good)
+    yield Sample("zips: the last", good + bad)
+    yield Sample("zips: the first, far away", bad + large + good)
+    yield Sample("zips: in the middle", large + bad + large)
+
+
 def samples() -> list[Sample]:
-    return [sample for group in (zips, streams, others, arrays) for sample in group()]
+    return [sample for group in (zips, streams, others, arrays, rows) for sample in group()]
