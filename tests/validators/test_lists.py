@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.validators.corpus.assemble import STOP, proto, sg, short
+from tests.validators.helpers import errors, judge
 from validators.pickle import verdicts
 from validators.pickle.values import Global, Pickle, Use
 
@@ -98,6 +100,29 @@ def test_classes_that_may_only_be_instantiated() -> None:
     assert verdict(*callback, pushed=1, keys=1) == "harmless"
     assert verdict(*callback, pushed=1) == "unknown"
     assert verdict(*callback, pushed=2, keys=2, called=True) == "unknown"
+
+
+def test_members_of_enumerations_may_be_looked_up_and_nothing_else() -> None:
+    known = Global("torch.distributed.checkpoint.metadata", "_MEM_FORMAT_ENCODING")
+    other = Global("collections", "OrderedDict")
+    getattr_ = ("builtins", "getattr")
+    assert verdict(*getattr_, pushed=1, looked_up=1, owners={known}) == "harmless"
+    assert verdict(*getattr_, pushed=2, looked_up=1, owners={known}) == "dangerous"
+    assert verdict(*getattr_, pushed=2, looked_up=2, owners={known, other}) == "dangerous"
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "count"),
+    [
+        (sg("torch.distributed.checkpoint.metadata", "_MEM_FORMAT_ENCODING"), "A_MEMBER", 0),
+        (sg("torch.distributed.checkpoint.metadata", "_MEM_FORMAT_ENCODING"), "__class__", 1),
+        (sg("collections", "OrderedDict"), "fromkeys", 1),
+    ],
+)
+def test_what_getattr_may_reach(owner: bytes, name: str, count: int, tmp_path: Path) -> None:
+    pickle = proto() + sg("builtins", "getattr") + owner + short(name) + b"\x86R" + STOP
+    (tmp_path / "a.pkl").write_bytes(pickle)
+    assert len(errors(judge(tmp_path))) == count
 
 
 @pytest.mark.skipif(not SURVEY, reason="NIX_AI_MODELS_HUB_GLOBALS names no survey of the Hub")

@@ -60,7 +60,8 @@ def members(source: Source, trouble: Callable[[Trouble], None]) -> Iterator[Foun
             packed = max(entry.packed, 0 if header.flags & _DESCRIPTOR else header.packed)
             if _STORED in (entry.method, header.method):
                 packed = max(packed, entry.unpacked)
-            if not readings.doubtful(entry, local) and entry.place not in counted:
+            own = entry.record and not readings.doubtful(entry, local)
+            if own and entry.place not in counted:
                 counted.add(entry.place)
                 first = min(first, entry.header)
                 covered.append((entry.header, start + entry.packed))

@@ -24,7 +24,7 @@ class Entry:
     """A member as one header describes it; offsets are absolute.
 
     `place` is where a directory describes it, `base` what the reading of that directory adds to all
-    offsets, `record` where the directory's end record is.
+    offsets, `record` where the directory's end record is, 0 where that may be another's.
     """
 
     name: str
@@ -47,15 +47,19 @@ def central(source: Source, size: int) -> Iterator[Entry]:
     starts: dict[tuple[int, int], int] = {}
     at = tail.rfind(END)
     while at >= 0:
-        for place in _directory_starts(source, base + at, tail[at : at + END_BYTES]):
-            starts.setdefault(place, base + at)
+        for start, shift, own in _directory_starts(source, base + at, tail[at : at + END_BYTES]):
+            starts.setdefault((start, shift), base + at if own else 0)
         at = tail.rfind(END, 0, at)
     for (start, shift), record in starts.items():
         yield from _directory(source, start, shift, record)
 
 
-def _directory_starts(source: Source, at: int, record: bytes) -> Iterator[tuple[int, int]]:
-    """Give (start of directory, shift of all offsets), as the various readers compute them."""
+def _directory_starts(source: Source, at: int, record: bytes) -> Iterator[tuple[int, int, bool]]:
+    """Give (start of directory, shift of all offsets), as the various readers compute them.
+
+    The third value says whether the directory lies right before its record, or no other does: else
+    it can be one of an archive before this one.
+    """
     if len(record) < len(END) + 18:
         return
     size, offset = struct.unpack("<II", record[12:20])
@@ -63,15 +67,20 @@ def _directory_starts(source: Source, at: int, record: bytes) -> Iterator[tuple[
     locator = source.read_at(at - 20, 20) if at >= 20 else b""  # noqa: PLR2004 - the locator's size
     if locator[:4] == b"PK\x06\x07":
         place = struct.unpack("<Q", locator[8:16])[0]
-        for where in {place, at - 20 - 56}:
+        for where in dict.fromkeys((at - 20 - 56, place)):
             wide = source.read_at(where, 56) if where >= 0 else b""
             if wide[:4] == b"PK\x06\x06":
                 ends.append((where, *struct.unpack("<QQ", wide[40:56])))
-    for end, directory_size, directory_offset in ends:
-        for start in (end - directory_size, directory_offset):
-            if start >= 0 and source.read_at(start, 4) == _CENTRAL:
-                yield start, start - directory_offset
-                yield start, 0
+    near = [(end - size, offset) for end, size, offset in ends]
+    far = [(offset, offset) for _, _, offset in ends]
+    known: set[int] = set()
+    for start, directory_offset in near + far:
+        if start >= 0 and source.read_at(start, 4) == _CENTRAL:
+            own = not known or start in known
+            yield start, start - directory_offset, own
+            yield start, 0, own
+            if own:
+                known.add(start)
 
 
 def _directory(source: Source, start: int, shift: int, record: int) -> Iterator[Entry]:

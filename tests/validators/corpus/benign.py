@@ -145,9 +145,19 @@ def archives() -> Iterator[Item]:
     yield "docs.tar", lambda path: _tar(path, "w")
     yield "docs.tar.gz", lambda path: _tar(path, "w:gz")
     yield "docs.tar.xz", lambda path: _tar(path, "w:xz")
+    yield "several.distcp", _several
     yield "vocab.txt.gz", lambda path: path.write_bytes(gzip.compress(b"cat\ndog\n" * 1000))
     arrays = {"w": np.zeros((4, 4), np.float32)}
     yield "m.safetensors", lambda path: safetensors.numpy.save_file(arrays, path)
+
+
+def _several(path: Path) -> None:
+    """Tensors one behind the other, each an archive of its own, as distributed checkpoints are."""
+    with path.open("wb") as file:
+        for count in (3, 50_000, 7, 90_000, 2):
+            part = io.BytesIO()
+            torch.save(torch.ones(count), part)
+            file.write(part.getvalue())
 
 
 def _zip(path: Path) -> None:

@@ -230,5 +230,16 @@ def embedded() -> Iterator[Sample]:
     yield Sample("bytes in a file of unknown format", b"\x01\xffunknown\0" * 99 + EVIL, "m.db")
 
 
+def rows() -> Iterator[Sample]:
+    """Archives one behind the other, of which readers at one end or the other see one."""
+    good, bad = make_zip(Member("a/data.pkl", b"}.")), make_zip(Member("a/data.pkl", EVIL))
+    large = make_zip(Member("a/data.pkl", b"}."), Member("a/data/0", b"\0" * 100_000))
+    yield Sample("zips: the first", bad + good)
+    yield Sample("zips: the last", good + bad)
+    yield Sample("zips: the first, far away", bad + large + good)
+    yield Sample("zips: in the middle", large + bad + large)
+
+
 def samples() -> list[Sample]:
-    return [sample for group in (zips, streams, others, arrays, embedded) for sample in group()]
+    groups = (zips, streams, others, arrays, embedded, rows)
+    return [sample for group in groups for sample in group()]

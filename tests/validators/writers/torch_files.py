@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -111,13 +112,11 @@ def _onnx(folder: Path) -> None:
     torch.onnx.export(NET.eval(), (IMAGE,), str(folder / "model.onnx"), dynamo=False)
 
 
-@MODELS.named("distributed")
 def _distributed(folder: Path) -> None:
     state = {"model": NET.state_dict(), "large": torch.ones(50, 1000), "step": 3}
     dcp.save(state, checkpoint_id=str(folder), no_dist=True)
 
 
-@MODELS.named("distributed-tensors")
 def _spread(folder: Path) -> None:
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     os.environ |= place | {"RANK": "0", "WORLD_SIZE": "1"}
@@ -134,4 +133,8 @@ if __name__ == "__main__":
     optimizers()
     schedulers()
     tensors()
+    # NB: Python 3.11.0 to 3.11.3 pickle enumerations by `getattr`, which modelscan refuses.
+    if sys.version_info >= (3, 11, 4):
+        MODELS.add("distributed", _distributed)
+        MODELS.add("distributed-tensors", _spread)
     MODELS.main()
