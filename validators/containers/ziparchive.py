@@ -21,7 +21,7 @@ _LOCAL_BYTES, _CENTRAL_BYTES = 30, 46
 _GAP_BYTES = 1 << 20  # searched at either end of a gap between members
 _ENCRYPTED, _DESCRIPTOR = 1, 8
 _FULL = 0xFFFFFFFF
-_DECLARED_BOMB_BYTES = 1 << 30
+_DECLARED_BOMB_BYTES = 256 << 20  # of all members together, which nobody may ever read
 _TYPE_MODE, _LINK_MODE = 0o170000, 0o120000
 _STORED = 0
 _KNOWN_METHODS = frozenset(range(21)) | frozenset(range(93, 100))
@@ -60,8 +60,9 @@ def members(source: Source, trouble: Callable[[Trouble], None]) -> Iterator[Foun
     """Give every member that any reader could see; report what does not fit together."""
     seen: set[tuple[int, int, int]] = set()
     covered: list[tuple[int, int]] = []
+    stored: list[tuple[int, int]] = []
     declared = [0, 0]
-    for entry in _central(source):
+    for entry in _central(source, stored):
         local = _local(source, entry.header)
         if local is None:
             trouble(
@@ -74,6 +75,8 @@ def members(source: Source, trouble: Callable[[Trouble], None]) -> Iterator[Foun
         if _STORED in (entry.method, header.method):
             packed = max(packed, entry.unpacked)
         covered.append((entry.header, start + entry.packed))
+        if entry.method == header.method == _STORED:
+            stored.append((start, start + packed))
         declared[0] += entry.unpacked
         declared[1] += entry.packed
         for method in sorted({entry.method, header.method}):
@@ -147,22 +150,29 @@ def _judge_sizes(
 
 def has_directory(source: Source) -> bool:
     """Whether a reader that begins at the end would find a zip, whatever the beginning is."""
-    return next(_central(source), None) is not None
+    return next(_central(source, []), None) is not None
 
 
-def _central(source: Source) -> Iterator[Entry]:
-    """Read every central directory that any end record points to."""
+def _central(source: Source, stored: list[tuple[int, int]]) -> Iterator[Entry]:
+    """Read every central directory that any end record points to, the last one first.
+
+    Args:
+        source: the archive.
+        stored: where members lie as they are; the caller adds those of each directory. An end in
+            one of them is that of a zip in this zip, which is looked at when it is its turn.
+    """
     size = source.size or 0
     base = max(size - _TAIL_BYTES, 0)
     tail = source.read_at(base, _TAIL_BYTES)
-    starts: dict[tuple[int, int], None] = {}
+    read: set[tuple[int, int]] = set()
     at = tail.rfind(_END)
     while at >= 0:
-        for place in _directory_starts(source, base + at, tail[at : at + 22]):
-            starts[place] = None
+        inside = any(start <= base + at < end for start, end in stored if end > base)
+        for place in () if inside else _directory_starts(source, base + at, tail[at : at + 22]):
+            if place not in read:
+                read.add(place)
+                yield from _directory(source, *place)
         at = tail.rfind(_END, 0, at)
-    for start, shift in starts:
-        yield from _directory(source, start, shift)
 
 
 def _directory_starts(source: Source, at: int, record: bytes) -> Iterator[tuple[int, int]]:

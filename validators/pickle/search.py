@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from validators.containers import Member
+from validators.containers.sources import budget_of
 from validators.pickle import evidence
 from validators.pickle.machine import MAX_OPCODES
 from validators.pickle.stream import pickles
@@ -37,14 +38,12 @@ def search(member: Member) -> Iterator[Found]:
     """Walk every pickle of a file.
 
     Raises:
-        Trouble: the member unpacks to too much.
+        Trouble: the member unpacks to too much, or its file has more pickles than are followed.
     """
-    fuel = MAX_OPCODES
     last = None
     for start in _starts(member):
         later = False
-        for pickle in pickles(member.source, start, fuel):
-            fuel = max(fuel - pickle.opcodes, 1)
+        for pickle in _follow(member, start):
             yield Found(pickle, evidence.matters(pickle, member.head, later=later))
             later |= pickle.complete
             last = pickle
@@ -52,6 +51,17 @@ def search(member: Member) -> Iterator[Found]:
             yield from _rest(member, last.end)
     if member.container == "tar" and last:
         yield from _between_raw_data(member)
+
+
+def _follow(member: Member, start: int, most: int = MAX_OPCODES) -> Iterator[Pickle]:
+    """Follow pickles at the expense of the file that the member is in."""
+    budget = budget_of(member.source)
+    budget.check()
+    for pickle in pickles(member.source, start, min(most, budget.effort)):
+        budget.follow(pickle.effort)
+        yield pickle
+        if pickle.complete:
+            budget.check()
 
 
 def _starts(member: Member) -> Iterator[int]:
@@ -67,7 +77,7 @@ def _rest(member: Member, start: int) -> Iterator[Found]:
     for count, match in enumerate(_BEGINNING.finditer(data)):
         if count >= _REST_CANDIDATES:
             return
-        for pickle in pickles(member.source, start + match.start(), _REST_OPCODES):
+        for pickle in _follow(member, start + match.start(), _REST_OPCODES):
             sure = pickle.called and pickle.complete
             yield Found(pickle, sure and evidence.matters(pickle, member.head, later=True))
 
@@ -80,7 +90,7 @@ def _between_raw_data(member: Member) -> Iterator[Found]:
     """
     todo, seen = [0], {0}
     while todo and len(seen) < _MOST_PLACES:
-        for pickle in pickles(member.source, todo.pop(), _REST_OPCODES):
+        for pickle in _follow(member, todo.pop(), _REST_OPCODES):
             if not pickle.complete:
                 break
             yield Found(pickle, evidence.matters(pickle, member.head, later=True))
