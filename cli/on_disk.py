@@ -14,6 +14,7 @@ from common.digest import fixed_output_path, from_sri
 from common.errors import ModelError, NotFoundError, UsageError
 from common.files import check_path, store_name, walk
 from common.reference import HUB_KINDS, Source, check_hub_id, parse_reference
+from layouts.cache import reports_of
 from layouts.metadata import FILE as META_FILE
 from layouts.metadata import SCHEMA_VERSION
 
@@ -113,7 +114,15 @@ def _cache_entry(entry: Path, commit: str) -> Found:
     }
     kind = HUB_KINDS[kinds]
     source = Source("huggingface", attrs | ({} if kind == "model" else {"kind": kind}))
-    return Found(entry / "snapshots" / commit, source, commit)
+    root = entry / "snapshots" / commit
+    reports = reports_of(root)
+    # Of several, none speaks for the whole snapshot.
+    return reported(root, reports[0]) if len(reports) == 1 else Found(root, source, commit)
+
+
+def reported(snapshot: Path, report: Path) -> Found:
+    """Give a model of a merged cache by its metadata there."""
+    return _ours(snapshot, _read_meta(report))
 
 
 def _snapshot_of(entry: Path) -> str:
@@ -135,12 +144,14 @@ def store() -> Path:
 
 
 def built(name: str, entry: Entry) -> Iterator[Found]:
-    """Find the outputs of Nix that hold exactly what is locked."""
+    """Find the outputs of Nix that hold what is locked, but for files that were left out."""
     locked = {path: file.sha256 for path, file in entry.files.items()}
     for path in _store_paths(store()).get(name, ()):
         if (path / META_FILE).is_file():
             found = _ours(path, _read_meta(path / META_FILE))
-            if {file: sha256 for file, (sha256, _) in found.hashes().items()} == locked:
+            left_out = (found.meta or {}).get("ignoredFiles", ())
+            wanted = {path: sha256 for path, sha256 in locked.items() if path not in left_out}
+            if {file: sha256 for file, (sha256, _) in found.hashes().items()} == wanted:
                 yield found
 
 

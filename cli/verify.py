@@ -90,8 +90,9 @@ def _places(arguments: argparse.Namespace) -> tuple[Mapping[str, Path], Hashes]:
         entry = pick(models, name, arguments.lock_file)
         hashes = {path: (file.sha256, file.size) for path, file in entry.files.items()}
         if arguments.against is None:
-            found = next(built(name, entry), None)
-            places = found.files() if found else fetched(name, entry)
+            if found := next(built(name, entry), None):
+                return found.files(), found.hashes()
+            places = fetched(name, entry)
             if not places:
                 what = f"{name} is locked, but no file of it is in the store"
                 raise NotFoundError(what, None, f"nix build, or {PROGRAM} verify PATH")

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from common.errors import ModelError
 from common.files import LARGE_BYTES, walk
+from layouts import metadata
 from layouts.place import link
 
 HUB, BLOBS, REFS, SNAPSHOTS, TREES = "hub", "blobs", "refs", "snapshots", "trees"
+REPORTS = "reports"  # beside the hub
 
 
 def merge(out: Path, entries: Iterable[Path]) -> None:
@@ -47,6 +49,7 @@ def _add(out: Path, entry: Path) -> None:
         _ref(target / REFS / name, file, entry)
     for name, file in _files(entry / TREES):
         _tree(target / TREES / name, file)
+    _report(out, entry)
 
 
 def _files(folder: Path) -> list[tuple[str, Path]]:
@@ -97,6 +100,28 @@ def _tree(place: Path, file: Path) -> None:
     if place.exists():
         listing["files"] |= json.loads(place.read_text("utf-8"))["files"]
     place.write_text(json.dumps(listing, indent=1, sort_keys=True), "utf-8")
+
+
+def _report(out: Path, entry: Path) -> None:
+    """Keep what is known of the model: where it came from, and what checked it."""
+    known = entry.parents[1] / metadata.FILE
+    if known.is_file():
+        for snapshot in sorted((entry / SNAPSHOTS).iterdir()):
+            place = out / HUB / entry.name / SNAPSHOTS / snapshot.name
+            folder = _reports(place)
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(known, folder / f"{len(reports_of(place))}.json")
+
+
+def reports_of(snapshot: Path) -> list[Path]:
+    """Give the metadata of a snapshot of a merged cache, of every model that it was made from."""
+    folder = _reports(snapshot)
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _reports(snapshot: Path) -> Path:
+    entry = snapshot.parents[1]
+    return entry.parents[1] / REPORTS / f"{entry.name}@{snapshot.name}"
 
 
 def _later(place: Path, entry: Path) -> None:

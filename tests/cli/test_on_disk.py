@@ -30,15 +30,16 @@ def write(folder: Path, files: dict[str, bytes] = FILES) -> Path:
     return folder
 
 
-def build(command: Any, name: str = "tiny", digit: str = "0") -> Path:
+def build(command: Any, name: str = "tiny", digit: str = "0", without: str = "") -> Path:
     """Lay a model out in the store as the validating derivation does."""
     raw = write(command.store / f"{digit * 31}r-raw")
     out = command.store / f"{digit * 32}-{name}"
     out.mkdir()
-    items = tuple(describe(path, raw / path) for path in FILES)
+    items = tuple(describe(path, raw / path) for path in FILES if path != without)
     huggingface.write(out, items, huggingface.Entry("org/tiny", "model", REPO.sha))
     finding = Finding("config.json", "config", "warning", "an odd key")
-    report = Report((CheckResult("safetensors", "1", "passed", (finding,)),))
+    ignored = (without,) if without else ()
+    report = Report((CheckResult("safetensors", "1", "passed", (finding,)),), ignored=ignored)
     identity = {
         "name": name,
         "source": "huggingface:org/tiny@main",
@@ -71,6 +72,17 @@ def test_list_before_and_after_the_build(locked) -> None:
     assert facts["verdict"] == "passed with 1 warning (safe-only)"
     assert facts["totalSize"] == sum(map(len, FILES.values()))
     assert str(out) in locked.ok("list").out
+
+
+def test_a_model_whose_files_were_left_out_is_built_too(locked) -> None:
+    out = build(locked, without="sub/a.txt")
+    assert locked.ok("list", "--json").json["tiny"]["built"] == str(out)
+    assert "tiny: 2 files (" in locked.ok("verify", "tiny").out
+    [component] = json.loads(locked.ok("bom", "tiny").out)["components"]
+    files = [file["name"] for file in component["components"]]
+    assert files == ["config.json", "model.safetensors"]
+    left_out = {"name": "nix-ai-models:ignoredFile", "value": "sub/a.txt"}
+    assert left_out in component["properties"]
 
 
 def test_list_ignores_what_was_built_of_another_revision(locked, hub: Hub) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from model_signing import signing
 
 from common.digest import to_sri
@@ -168,3 +170,20 @@ def test_source_and_times_are_recorded_as_asked(nix: Nix, hub: Hub) -> None:
     assert all(
         check["seconds"] >= 0 for check in other["validators"] if check["outcome"] != "skipped"
     )
+
+
+def test_bills_of_materials_of_sets(nix: Nix, hub: Hub) -> None:
+    hub.put(Repo("org/n", files=FILES))
+    models = f"a = {model()}; b = {model().replace('org/m', 'org/n')};"
+    links = """map (m: { path = "/x/${m.name}"; target = "${m}"; model = m.name; }) [ a b ]"""
+    manifest = f"""lib.mkManifest {{ state = "/state"; links = {links}; }}"""
+    for expression in ("lib.mkHfCache [ a b ]", manifest):
+        path = nix.build(f"let {models} in {expression}", HF_ENDPOINT=hub.endpoint)
+        printed = nix.loaded(str(ROOT / "nix-ai-model"), "bom", path)
+        assert printed.returncode == 0, printed.stderr
+        assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(printed.stdout) is None
+        components = json.loads(printed.stdout)["components"]
+        assert [each["name"] for each in components] == ["m", "n"]
+        for each in components:
+            checks = [p for p in each["properties"] if "check:" in p["name"]]
+            assert "nix-ai-models:check:pickle-scan" in {check["name"] for check in checks}

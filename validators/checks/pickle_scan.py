@@ -5,7 +5,7 @@ whatever else it is: a magic number adds a check, it never removes this one.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.findings import Finding, Severity
 from validators.base import Check, Model
@@ -16,6 +16,9 @@ from validators.pickle.verdicts import Judged, judge, parse
 from validators.visits import Shared, Sight, Visit
 
 NAME = "pickle-scan"
+_MANY = 20  # names, from which on their list is said once
+_MOST_NAMES = 1000  # in that list
+_LISTED = "as in the first finding of this kind, which lists all names"
 # Notes that stand for something not seen: they count whatever the file seems to be.
 _BLIND = frozenset({"too-many-opcodes", "too-deep", "too-many-globals", "unreadable-array"})
 
@@ -65,10 +68,26 @@ class _Visit(Visit):
             for (_, found), item in self._reached.items()
             if item.judged.verdict == "unknown" and found not in allowed
         }
-        names = " ".join(f'"{name}"' for name in sorted(unknown))
-        remedy = f"security.allowGlobals = [ {names} ];"
-        for (path, found), item in self._reached.items():
-            yield _finding(path, item, "" if found in allowed else remedy)
+        remedy = _remedy(sorted(unknown))
+        found = [
+            _finding(path, item, "" if name in allowed else remedy)
+            for (path, name), item in self._reached.items()
+        ]
+        yield from _once(found, remedy) if len(unknown) > _MANY else found
+
+
+def _remedy(names: list[str]) -> str:
+    pasted = " ".join(f'"{name}"' for name in names[:_MOST_NAMES])
+    more = f" # and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+    return f"security.allowGlobals = [ {pasted} ];{more}"
+
+
+def _once(findings: list[Finding], remedy: str) -> Iterator[Finding]:
+    """Leave a long list of names to the finding that is shown first."""
+    first = min((finding for finding in findings if finding.remedy == remedy), default=None)
+    for finding in findings:
+        long = finding.remedy == remedy and finding is not first
+        yield replace(finding, remedy=_LISTED) if long else finding
 
 
 def _add(reached: dict[tuple[str, Global], Reached], path: str, judged: Judged) -> None:

@@ -32,8 +32,16 @@ SCRIPT_ENDINGS = (
 _NAMING = frozenset(("hydra-target", "custom-code", "module-type"))
 _ELSEWHERE = frozenset(("hub-kernel",))
 _NAME = re.compile(r"[A-Za-z_][\w.:]*")
-# Modules that are refused in pickles for what they can build; a configuration may name them.
-_BUILDERS = frozenset(("functools", "operator", "_operator", "types", "io", "tempfile", "inspect"))
+# Modules that are refused in pickles for what they can build or do with hostile arguments; that a
+# configuration names them is no attack yet. Of torch only what loads code is one.
+_BUILDERS = frozenset(
+    (
+        *("functools", "operator", "_operator", "types", "io", "tempfile", "inspect", "keras"),
+        *("tf_keras", "tensorflow", "transformers", "torch", "numpy", "pandas", "scipy", "logging"),
+        *("threading", "jinja2", "flask", "fsspec", "random", "signal", "atexit", "ast", "codecs"),
+    )
+)
+_LOADERS = ("torch.hub", "torch.load", "torch.utils.cpp_extension", "torch.package", "numpy.load")
 _FETCHES = re.compile(
     rb"\b(?:curl|wget|fetch)\b[^\n]{0,300}?\|\s*(?:sudo\s+)?(?:ba|z|da|k)?sh\b|/dev/(?:tcp|udp)/"
     rb"|\bnc(?:at)?\s+(?:-\w+\s+)*-\w*e\b|\bbase64\s+(?:-d|-D|--decode)\b[^\n]{0,100}\|\s*(?:ba|z|da)?sh\b"
@@ -114,8 +122,12 @@ def _known_danger(found: str) -> str:
     """Say why what a configuration names is known as an attack."""
     value = found.partition(" = ")[2] or found
     names = [*_NAME.findall(value), ".".join(_NAME.findall(value))]
-    dangerous = (dangerous_name(name) for name in names if name.partition(".")[0] not in _BUILDERS)
-    return next(filter(None, dangerous), "")
+    judged = [
+        name
+        for name in names
+        if name.partition(".")[0] not in _BUILDERS or name.startswith(_LOADERS)
+    ]
+    return next(filter(None, map(dangerous_name, judged)), "")
 
 
 def _found(source: Source) -> Iterator[tuple[str, str, str]]:

@@ -20,7 +20,7 @@ from validators.formats.policy import allow, code_severity
 from validators.formats.problem import Problem
 from validators.formats.source import MEMORY_BYTES, Source, judged_by, shown
 from validators.formats.tf_graph import ROOTS, Graph, identify, read
-from validators.formats.tf_operators import PYTHON, danger
+from validators.formats.tf_operators import KNOWN, PYTHON, danger
 
 NAME = "savedmodel"
 MAX_TEXT_BYTES = 64 << 20
@@ -29,6 +29,9 @@ _TEXT_ENDINGS = (".pbtxt", ".prototxt", ".textproto")
 _QUOTED = r"""(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')"""
 _TEXT_FIELD = re.compile(rf"\b(op|filename)\s*:\s*((?:{_QUOTED}\s*)+)")
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3}))")
+_OUTSIDE = re.compile(
+    r"[/~]|\\|(?:.*[/\\])?\.\.(?:[/\\]|$)|[A-Za-z][A-Za-z0-9+.-]*:[/\\]", re.DOTALL
+)
 _STREAMS = frozenset(("stdout", "stderr", "log(info)", "log(warning)", "log(error)", ""))
 # What a file of each kind begins with: a varint or a length-delimited field of a low number.
 _FIRST_BYTES = frozenset((0x08, 0x0A, 0x12, 0x1A, 0x22, 0x2A, 0x32, 0x3A))
@@ -74,10 +77,20 @@ def _judged(graph: Graph, source: Source, model: Model) -> Iterator[Problem]:
     allowed = set(model.security.get("allowOperators", ()))
     for operator, node in sorted(graph.operators.items()):
         name = f"tensorflow::{operator}"
-        if (does := danger(operator)) and name not in allowed:
+        does = danger(operator)
+        if does and name not in allowed:
             rule = "python-operator" if operator in PYTHON else "file-operator"
             remedy = allow("allowOperators", name)
             yield Problem(rule, f"an operator {does}", shown((operator, node)), remedy)
+        elif not does and operator not in KNOWN | graph.functions and name not in allowed:
+            message = "an operator is none of TensorFlow's own, it would run native code"
+            remedy, severity = allow("allowOperators", name), code_severity(model)
+            trigger = shown((operator, node))
+            yield Problem("unknown-operator", message, trigger, remedy, severity)
+    for operator, path in sorted(graph.saved):
+        if _OUTSIDE.match(path):
+            message = "variables are written to a path outside the model"
+            yield Problem("file-operator", message, shown((operator, path)))
     for operator, stream in sorted(graph.streams):
         if stream not in _STREAMS:
             message = "an operator writes its output to a file or a server"

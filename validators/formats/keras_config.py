@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from validators.base import Model
+from validators.formats.code_text import code_problem
 from validators.formats.json_text import Document, walk
 from validators.formats.keras_names import CLASSES, FUNCTIONS
 from validators.formats.policy import allow, code_severity
 from validators.formats.problem import Problem
+from validators.formats.python_source import dangerous_name
 from validators.formats.source import shown
 
 _PACKAGES = (
@@ -41,10 +43,15 @@ _CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9_]*")
 _VALUES = frozenset(
     ("__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__")
 )
+# What Keras 2 writes into a SavedModel for tuples, shapes and types; they hold no `config`.
+_PLAIN_VALUES = frozenset(("__tuple__", "TensorShape", "TypeSpec", "CompositeTensor"))
 _LOADERS = frozenset(("TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSMLayer", "__typespec__"))
 _FILE_KEYS = frozenset(
     ("filepath", "file_path", "filename", "fname", "origin", "cache_dir", "vocabulary_file", "url")
 )
+_OWN = frozenset(("builtins", "keras", "tf_keras", "keras_core", "tensorflow", "numpy"))
+# CVE-2025-8747, CVE-2025-9906
+_HELPERS = re.compile(r"(?:[\w.]+\.)?(?:get_file|enable_unsafe_deserialization|load_img|pad_file)")
 _TF_FUNCTIONS = re.compile(
     r"(compat\.v\d\.)?(io|data|summary|saved_model|raw_ops|distribute|config|debugging|autograph"
     r"|py_function|py_func|numpy_function|load_\w+|print|function|experimental)(\..*)?"
@@ -69,7 +76,7 @@ def config_problems(document: Document, model: Model) -> Iterator[Problem]:
             for problem in _object(value, model):
                 if not _names(value) & allowed:
                     yield _located(problem, place)
-        yield from (_located(problem, place) for problem in _files(value))
+        yield from (_located(problem, place) for problem in (*_files(value), *_texts(value)))
     for name in dict.fromkeys(document.duplicates):
         message = "a name comes twice in one object, and readers take different ones"
         yield Problem("duplicate-name", message, shown(name))
@@ -102,17 +109,22 @@ def _object(value: dict[str, Any], model: Model) -> Iterator[Problem]:
         return
     last = {name, str(registered).rpartition(">")[2]}
     if last & {"Lambda", "__lambda__"}:
-        yield _lambda(value, model)
+        yield _lambda(value)
     elif last & _LOADERS:
         message = "a layer brings or loads code of its own"
         yield _refused("keras-code", message, value)
     elif name == "function":
         yield from _function(value, module)
-    elif name not in _VALUES:
+    elif not _is_value(value, name, module):
         yield from _class(value, name, module, model)
     if registered and module and _odd(registered, value):
         message = "the registered name of an object is not the one of its class"
         yield _refused("keras-name", message, value)
+
+
+def _is_value(value: dict[str, Any], name: str, module: str | None) -> bool:
+    plain = name in _PLAIN_VALUES and module is None and "config" not in value
+    return plain or name in _VALUES
 
 
 def _odd(registered: str, value: dict[str, Any]) -> bool:
@@ -122,12 +134,13 @@ def _odd(registered: str, value: dict[str, Any]) -> bool:
     return registered.rpartition(">")[2] not in {value["class_name"], *names}
 
 
-def _lambda(value: dict[str, Any], model: Model) -> Problem:
+def _lambda(value: dict[str, Any]) -> Problem:
     config = value.get("config")
     function = config.get("function") if isinstance(config, dict) else config
     if isinstance(function, str):
+        # NB: with a `module` beside it, Keras 2 takes the function out of any loaded module.
         message = "a Lambda layer calls a function that it only names"
-        return _refused("keras-lambda", message, value, severity=code_severity(model))
+        return _refused("keras-lambda", message, value)
     message = "a Lambda layer carries compiled Python code"
     return _refused("keras-lambda", message, value)
 
@@ -163,6 +176,21 @@ def _class(value: dict[str, Any], name: str, module: str | None, model: Model) -
         if not isinstance(function, str) or _TF_FUNCTIONS.fullmatch(function):
             message = "a layer calls a function of TensorFlow that reaches beyond computing"
             yield Problem("keras-code", message, shown(function))
+
+
+def _texts(value: dict[str, Any]) -> Iterator[Problem]:
+    """Judge what no configuration of Keras says: modules and functions to attack with, and code."""
+    for key, item in value.items():
+        if not isinstance(item, str):
+            continue
+        outside = key.endswith("module") and item.partition(".")[0] not in _OWN
+        if outside and (why := dangerous_name(f"{item}.any")):
+            message = f"a module is named that no model needs: it {why}"
+            yield Problem("keras-module", message, f"{key}: {shown(item)}")
+        elif _HELPERS.fullmatch(item):
+            message = "a helper of Keras is named that fetches files or switches its safety off"
+            yield Problem("keras-code", message, f"{key}: {shown(item)}")
+        yield from code_problem(shown(key), item.encode("utf-8", "replace"))
 
 
 def _files(value: dict[str, Any]) -> Iterator[Problem]:

@@ -1,8 +1,10 @@
 """Names that Keras resolves to its own code.
 
 Taken from keras 3.15.1 (public classes; operations; functions that configurations name) and, for
-files of Keras 1 and 2, from the layers that were dropped since. Classes that carry or load code
-(`Lambda`, `TorchModuleWrapper`, `JaxLayer`, `FlaxLayer`, `TFSMLayer`) are left out.
+files of Keras 1 and 2, from tf_keras 2.21 (what it deserializes by name) and from the layers that
+Keras 1 had. Classes that carry or load code (`Lambda`, `TorchModuleWrapper`, `JaxLayer`,
+`FlaxLayer`, `TFSMLayer`; `ResidualWrapper` and `DropoutWrapper`, which rebuild functions from byte
+code; `TensorFlowOpLayer`, which runs any operator) are left out.
 """
 
 _CLASSES = """
@@ -56,6 +58,9 @@ StaticHashTable StringLookup Subtract Sum SumOverBatchSize SyncBatchNormalizatio
 TextVectorization ThresholdedReLU TimeDistributed TimeDistributedDense TopKCategoricalAccuracy
 TrueNegatives TruePositives TruncatedNormal Tversky UnitNorm UnitNormalization UpSampling1D
 UpSampling2D UpSampling3D VarianceScaling WideDeepModel ZeroPadding1D ZeroPadding2D ZeroPadding3D
+AddLoss AddMetric BatchNormalizationBase DeviceWrapper GRUCellV1 GRUCellV2 GlorotNormalV2
+HeUniformV2 IdentityV2 LSTMCellV1 LSTMCellV2 LecunNormalV2 LecunUniformV2 MeanTensor OrthogonalV2
+RadialConstraint RandomUniformV2 TruncatedNormalV2 VarianceScalingV2 radial_constraint
 Zeros ZerosV2 constant glorot_normal glorot_uniform he_normal he_uniform identity l1 l1_l2 l2
 lecun_normal lecun_uniform max_norm min_max_norm non_neg ones orthogonal orthogonal_regularizer
 random_normal random_uniform stft truncated_normal unit_norm variance_scaling zeros
@@ -104,8 +109,17 @@ non_neg ones orthogonal orthogonal_regularizer pearson_correlation poisson rando
 random_uniform relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign
 sparse_categorical_accuracy sparse_categorical_crossentropy sparse_plus sparse_sigmoid
 sparse_top_k_categorical_accuracy sparsemax squared_hinge squareplus stft swish tanh tanh_shrink
+KLD MAE MAPE MSE MSLE kld kullback_leibler_divergence logcosh mae mape mse msle
 threshold top_k_categorical_accuracy truncated_normal tversky unit_norm variance_scaling zeros
 """
 
-CLASSES = frozenset((_CLASSES + _OPERATIONS).split())
+# Keras 2.11 to 2.15 register these of their own in the package meant for other people's.
+_REGISTERED = """
+Adadelta Adafactor Adagrad Adam AdamW Adamax CustomScaleLayer Ftrl Lion Nadam RMSprop SGD
+SharpnessAwareMinimization
+"""
+
+CLASSES = frozenset((_CLASSES + _OPERATIONS).split()) | {
+    f"Custom>{name}" for name in _REGISTERED.split()
+}
 FUNCTIONS = frozenset(_FUNCTIONS.split())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from validators.formats.problem import FormatError, Problem
 from validators.formats.protobuf import MAX_DEPTH, Field, Wire
 from validators.formats.source import Source
+from validators.formats.tf_operators import SAVERS, TEXT_OPERATORS
 
 # Which fields of a message hold which messages; everything else is stepped over.
 _NESTED: dict[str, dict[int, str]] = {
@@ -26,7 +27,8 @@ _NESTED: dict[str, dict[int, str]] = {
     "keras": {1: "layer"},
 }
 _OWN: dict[str, set[int]] = {
-    "node": {1, 2},
+    "node": {1, 2, 3},
+    "function": {1},
     "attribute": {1, 2},
     "asset": {2},
     "user": {1, 3},
@@ -37,6 +39,9 @@ _KERAS_METADATA = "keras"  # keras_metadata.pb, beside a SavedModel of Keras 2
 MAX_OWN = 64
 MAX_OPERATORS = 20_000
 MAX_JSON_BYTES = 4 << 20
+MAX_SAVERS = 32  # of one graph
+MAX_TEXTS = 300_000  # operators on texts in one graph
+_VALUE, _TENSOR, _STRING_VALUES = 2, 8, 8  # fields of a map's entry, of a value, of a tensor
 _OPERATOR = re.compile(r"[A-Za-z0-9_>.]+")
 _URL_ATTRIBUTES = frozenset(("output_stream", "debug_urls", "gated_grpc"))
 
@@ -50,12 +55,42 @@ class Graph:
         assets: paths of files beside the model.
         metadata: JSON texts that Keras keeps about its layers.
         streams: (operator, text) where an operator prints or reports to.
+        functions: names of the functions that the graph itself defines.
+        saved: (operator, text) for the fixed parts of the paths that variables are written to.
     """
 
     operators: dict[str, str] = field(default_factory=dict)
     assets: set[str] = field(default_factory=set)
     metadata: list[bytes] = field(default_factory=list)
     streams: set[tuple[str, str]] = field(default_factory=set)
+    functions: set[str] = field(default_factory=set)
+    saved: set[tuple[str, str]] = field(default_factory=set)
+
+
+@dataclass
+class _Scope:
+    """Texts and where they go, in one graph or function.
+
+    Attributes:
+        inputs: of each operator on texts, by its name.
+        texts: of each constant, by its name.
+        savers: (operator, name of what gives its path).
+    """
+
+    inputs: dict[str, list[str]] = field(default_factory=dict)
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    savers: list[tuple[str, str]] = field(default_factory=list)
+
+    def saved(self) -> Iterator[tuple[str, str]]:
+        """Give every constant that can become a part of a path that a saver writes to."""
+        for operator, source in self.savers[:MAX_SAVERS]:
+            queue, seen = [source], {source}
+            while queue:
+                name = queue.pop()
+                yield from ((operator, text) for text in self.texts.get(name, ()))
+                fresh = set(self.inputs.get(name, ())) - seen
+                seen |= fresh
+                queue += fresh
 
 
 def identify(source: Source) -> str:
@@ -92,10 +127,14 @@ class _Walk:
         self.wire = wire
         self.graph = graph
         self.json_bytes = 0
+        self.scope = _Scope()
 
     def message(self, kind: str, start: int, end: int, depth: int) -> None:
         if depth > MAX_DEPTH:
             raise _fail("messages are nested too deeply", f"byte {start}")
+        outer = self.scope
+        if kind in ("graph", "function"):
+            self.scope = _Scope()
         nested: list[tuple[str, Field]] = []
         own: list[Field] = []
         for part in self.wire.fields(start, end):
@@ -112,10 +151,17 @@ class _Walk:
             if len(own) + len(nested) > MAX_OWN * MAX_OWN:
                 raise _fail("a message repeats one field without end", f"{kind} at byte {start}")
         self._judge(kind, own, nested)
+        if kind in ("graph", "function"):
+            self.graph.saved |= set(self.scope.saved())
+            self.scope = outer
 
     def _judge(self, kind: str, own: list[Field], nested: list[tuple[str, Field]]) -> None:
         if kind == "node":
             self._node(own, [part for _, part in nested])
+        elif kind == "function":
+            for part in own:  # the signature, whose first field is the name
+                entry = [item for item in self.wire.fields(part.start, part.end) if item.delimited]
+                self.graph.functions |= set(self._texts(entry, 1))
         elif kind == "asset":
             self.graph.assets |= set(self._texts(own, 2))
         elif kind in ("user", "layer"):
@@ -129,10 +175,45 @@ class _Walk:
         name = next(iter(self._texts(own, 1)), "")
         for kind in kinds:
             self.graph.operators.setdefault(kind, name)
+            if kind in SAVERS | TEXT_OPERATORS:
+                self._text_operator(kind, name, own, attributes)
             if kind.startswith(("Print", "Debug")):
                 self.graph.streams |= {(kind, text) for text in self._streams(attributes)}
         if len(self.graph.operators) > MAX_OPERATORS:
             raise _fail("a graph names more operators than any real one", f"{MAX_OPERATORS}")
+
+    def _text_operator(
+        self, kind: str, name: str, own: list[Field], attributes: list[Field]
+    ) -> None:
+        inputs = [text.lstrip("^").partition(":")[0] for text in self._texts(own, 3)]
+        if kind in SAVERS:
+            self.scope.savers += [(kind, source) for source in inputs[:1]]
+        elif kind == "Const":
+            texts = [text for part in attributes for text in self._constants(part)]
+            if texts:
+                self.scope.texts[name] = texts
+        elif inputs:
+            self.scope.inputs[name] = inputs[:MAX_OWN]
+        if len(self.scope.inputs) + len(self.scope.texts) > MAX_TEXTS:
+            raise _fail("a graph has more texts than any real one", f"{MAX_TEXTS}")
+
+    def _constants(self, attribute: Field) -> Iterator[str]:
+        """Give the first texts of a constant of texts."""
+        place = attribute
+        for number in (_VALUE, _TENSOR):
+            inner = [
+                part
+                for part in self.wire.fields(place.start, place.end)
+                if part.delimited and part.number == number
+            ]
+            if not inner:
+                return
+            place = inner[-1]
+        for count, part in enumerate(self.wire.fields(place.start, place.end)):
+            if count > MAX_OWN:
+                return
+            if part.delimited and part.number == _STRING_VALUES:
+                yield self.wire.text(part)
 
     def _streams(self, attributes: list[Field]) -> Iterator[str]:
         for part in attributes:

@@ -1,11 +1,14 @@
 """TensorFlow operators that reach beyond the numbers: Python, files, network, native code.
 
-Source: https://www.tensorflow.org/api_docs/python/tf/raw_ops, read for TensorFlow 2.20. Restoring
+Source: https://www.tensorflow.org/api_docs/python/tf/raw_ops, read for TensorFlow 2.21, and the
+registry of that release (``tensorflow_operators.txt``, with the operators of TensorFlow Text and of
+decision forests, which published models use): what is in neither is a custom operator. Restoring
 and saving variables is part of every SavedModel and is left out, as are the tables that read a
 vocabulary from the model's own assets (their paths are judged apart).
 """
 
 import re
+from pathlib import Path
 
 PYTHON = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc"))
 _EXACT = frozenset(
@@ -27,13 +30,37 @@ _EXACT = frozenset(
         *("RegisterDataset", "RegisterDatasetV2", "DataServiceDataset", "DataServiceDatasetV2"),
         *("DataServiceDatasetV3", "DataServiceDatasetV4", "BigQueryReader", "BigtableClient"),
         *("GcsConfigureCredentials", "GcsConfigureBlockCache", "PubSubDataset", "KafkaDataset"),
+        *("DatasetToTFRecord", "CalibrationStatisticsSaver", "StoreMinibatchStatisticsInFdo"),
+        *("DumpTensor", "Skipgram", "GenerateVocabRemapping", "RecordInput", "LoadAndRemapMatrix"),
+        *("FileSystemSetConfiguration", "SimpleMLLoadModelFromPath", "TRTEngineOp"),
         *("RemoteCall", "RemoteFusedGraphExecute", "CustomCall", "XlaCustomCall"),
         *("XlaCustomCallV2", "TPUCompile", "AudioMicrophone", "Shell", "SystemCommand"),
+    )
+)
+SAVERS = frozenset(("Save", "SaveV2", "SaveSlices"))
+# Operators on texts, through which the path that a saver writes to may come.
+TEXT_OPERATORS = frozenset(
+    (
+        *("Const", "Identity", "StringJoin", "ShardedFilename", "PlaceholderWithDefault", "Pack"),
+        *("ConcatV2", "Concat", "Reshape", "ExpandDims", "Squeeze", "Select", "SelectV2", "Merge"),
+        *("Switch", "AsString", "Substr", "StringFormat", "StringLower", "StringUpper", "Reverse"),
+        *("StringStrip", "RegexReplace", "StaticRegexReplace", "UnicodeEncode", "DecodeBase64"),
+        *(
+            "ReduceJoin",
+            "IdentityN",
+            "Snapshot",
+            "StopGradient",
+            "Tile",
+            "GatherV2",
+            "StridedSlice",
+        ),
     )
 )
 _PREFIXES = re.compile(
     r"(Experimental|IO|Kafka|BigQuery|Bigtable|PyFunc|EagerPyFunc)(?=[A-Z>:_0-9])"
 )
+# Every operator that TensorFlow registers itself; `danger` goes first.
+KNOWN = frozenset((Path(__file__).parent / "tensorflow_operators.txt").read_text().split())
 _VERSION = re.compile(r"V\d+$")
 
 

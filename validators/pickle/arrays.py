@@ -5,17 +5,22 @@ joblib of today skips an alignment in front of them, one of before 1.2 does not,
 unpickler reads them as opcodes. All three ways are walked. Source: ``joblib/numpy_pickle.py``.
 """
 
+import sys
 from math import prod
 
 from validators.pickle import opcodes as op
 from validators.pickle.dtypes import OBJECT
 from validators.pickle.machine import Machine
-from validators.pickle.values import OPAQUE, Dtype, Pickle, Use, Value, Wrapper
+from validators.pickle.values import DATA, OPAQUE, Dtype, Global, Pickle, Use, Value, Wrapper
 from validators.pickle.window import Ended, Window
 
 FORK_OPCODES = 100_000  # read of a way that only a foreign loader would take
 MAX_FORKS = 20_000
 _MAX_ARRAY_BYTES = 1 << 50
+# Words that joblib writes in front of an array and that no module has for a name.
+_JOBLIB_WORDS = {
+    "NumpyArrayWrapper", "subclass", "ndarray", "allow_mmap", "numpy_array_alignment_bytes",
+}  # fmt: skip
 
 
 class ArrayMachine(Machine):
@@ -103,7 +108,13 @@ class ArrayMachine(Machine):
         other.stack, other.marks = list(self.stack), list(self.marks)
         other.memo, other.far = list(self.memo), dict(self.far)
         other.pickle.uses = {found: Use(use.first) for found, use in self.pickle.uses.items()}
-        merge(self.pickle, other.run())
+        if isinstance(other, PlainMachine):
+            other.no_modules = _JOBLIB_WORDS | {found.name for found in self.pickle.uses}
+        seen = other.run()
+        if not seen.complete:
+            # Numbers that happen to be opcodes, up to one that is none.
+            seen.uses = {key: use for key, use in seen.uses.items() if use.called or _named(key)}
+        merge(self.pickle, seen)
 
 
 class _Unpadded(ArrayMachine):
@@ -116,9 +127,21 @@ class _Unpadded(ArrayMachine):
 class PlainMachine(Machine):
     """Reads on as a plain unpickler, to which an array's bytes are opcodes."""
 
+    no_modules: frozenset[str] | set[str] = frozenset()  # words that are no names of modules
+
     def wrapper(self) -> Value:
-        """Make an instance like any other."""
-        return OPAQUE
+        """Make an instance, which is neither a name nor callable."""
+        return DATA
+
+    def name(self, found: Global, offset: int) -> None:
+        """Push a global; end where there is no module of its name.
+
+        NB: the pickle of an array of objects counts its memo from nothing, so to a plain unpickler
+        it refers to entries of the pickle around it: words of joblib, and names of classes.
+        """
+        if found.module in self.no_modules and found.module not in sys.stdlib_module_names:
+            raise Ended("names a module that is a class")
+        super().name(found, offset)
 
 
 def merge(into: Pickle, other: Pickle) -> None:
@@ -134,6 +157,10 @@ def merge(into: Pickle, other: Pickle) -> None:
         known.constructed |= use.constructed
     into.notes += [note for note in other.notes if note not in into.notes]
     into.called |= other.called
+
+
+def _named(found: Global) -> bool:
+    return "<" not in f"{found.module}{found.name}"
 
 
 def _item_size(wrapper: Wrapper) -> int | None:

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 from validators.pickle import literals
 from validators.pickle.dtypes import built_size, item_size
-from validators.pickle.values import DATA, LOADED, OPAQUE, TUPLE, Dtype, Global, Value, Wrapper
+from validators.pickle.values import (
+    DATA,
+    INSTANCE,
+    LOADED,
+    OPAQUE,
+    TUPLE,
+    Dtype,
+    Global,
+    Value,
+    Wrapper,
+)
 from validators.pickle.window import Ended
 
 if TYPE_CHECKING:
@@ -35,7 +45,13 @@ ARRAY_WRAPPERS = {
     Global("joblib.numpy_pickle", "NumpyArrayWrapper"),
     Global("sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper"),
 }
+# Classes whose instances can be names: STACK_GLOBAL takes a str, and no subclass of it.
+_STRINGS = {
+    Global("builtins", "str"), Global("__builtin__", "str"), Global("__builtin__", "unicode"),
+}  # fmt: skip
+_NO_NAMES = (int, tuple, dict, Dtype, Wrapper)
 _DTYPE = Global("numpy", "dtype")
+_RECORD = Global("numpy", "record")
 
 FAST = frozenset({MEMOIZE, BINPUT, LONG_BINPUT, BINGET, POP, MARK, SHORT_BINUNICODE, BINUNICODE})
 
@@ -323,7 +339,9 @@ def _stack_global(m: Machine) -> None:
     start = m.pos
     m.pos += 1
     name, module = m.stack.pop(), m.stack.pop()
-    if any(part in (DATA, TUPLE) for part in (name, module)):
+    if any(
+        part in (DATA, TUPLE, INSTANCE) or isinstance(part, _NO_NAMES) for part in (name, module)
+    ):
         raise Ended("STACK_GLOBAL of what is no text")
     m.name(Global(_part(module), _part(name)), start)
 
@@ -370,7 +388,7 @@ def _result(m: Machine, function: Value, arguments: Value) -> Value:
     if function in ARRAY_WRAPPERS:
         return m.wrapper()
     if function == _DTYPE and isinstance(arguments, tuple) and arguments:
-        code = arguments[0]
+        code = b"V0" if arguments[0] == _RECORD else arguments[0]
         return Dtype(code, item_size(code)) if isinstance(code, bytes) else OPAQUE
     return OPAQUE
 
@@ -411,6 +429,8 @@ def _newobj(m: Machine) -> None:
     _call(m, cls, arguments, constructs=False)
     if isinstance(cls, Global):
         m.pickle.uses[cls].instances += 1
+        if m.stack[-1] is OPAQUE and cls not in _STRINGS:
+            m.stack[-1] = INSTANCE
 
 
 @_opcode("b")
@@ -424,6 +444,8 @@ def _build(m: Machine) -> None:
         m.note("changes-global", "sets attributes of what its loader gave, which can be a class")
     elif isinstance(target, Dtype):
         target.size = built_size(target, state)
+        if target.size is None:
+            m.note("odd-dtype", "describes an element type of numpy in a way that numpy does not")
     elif isinstance(target, Wrapper):
         m.fill(target, state)
 

@@ -1,16 +1,17 @@
 """Where in a file pickles can begin, and all of them.
 
 A loader may read a pickle at the start of a file, behind the header of a numpy array, behind
-another pickle, or behind raw data that follows one, as torch's oldest format (a tar) has it.
+another pickle, behind raw data that follows one, as torch's oldest format (a tar) has it, or within
+another file from which it is loaded in a second step.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from validators.containers import Member
+from validators.containers import Member, is_text
 from validators.containers.sources import budget_of
-from validators.pickle import evidence
+from validators.pickle import embedded, evidence
 from validators.pickle.machine import MAX_OPCODES
 from validators.pickle.stream import pickles
 from validators.pickle.values import Pickle
@@ -23,6 +24,7 @@ _MOST_DIMENSIONS = 64
 _REST_BYTES = 1 << 20  # behind a pickle, searched for another
 _REST_CANDIDATES = 256
 _REST_OPCODES = 50_000
+_UNKNOWN_BYTES = 16 << 20  # searched of a file of unknown format
 _BEGINNING = re.compile(rb"\x80[\x01-\x05]|c[A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n")
 
 
@@ -40,15 +42,19 @@ def search(member: Member) -> Iterator[Found]:
     Raises:
         Trouble: the member unpacks to too much, or its file has more pickles than are followed.
     """
-    last = None
+    last, later = None, False
     for start in _starts(member):
         later = False
         for pickle in _follow(member, start):
             yield Found(pickle, evidence.matters(pickle, member.head, later=later))
-            later |= pickle.complete
+            if pickle.complete:
+                later = True
+                yield from _within(member, pickle.start + 2, pickle.end)
             last = pickle
         if last and later:
             yield from _rest(member, last.end)
+    if not later:
+        yield from _around(member)
     if member.container == "tar" and last:
         yield from _between_raw_data(member)
 
@@ -62,6 +68,21 @@ def _follow(member: Member, start: int, most: int = MAX_OPCODES) -> Iterator[Pic
         yield pickle
         if pickle.complete:
             budget.check()
+
+
+def _around(member: Member) -> Iterator[Found]:
+    """Look for pickles in a file that is none itself."""
+    if is_text(member.head):
+        yield from _within(member, 0, embedded.MOST_BYTES, raw=False)
+    elif member.kind == "hdf5":
+        yield from _within(member, 0, embedded.MOST_BYTES)
+    elif member.kind == "data" and not member.depth:
+        yield from _within(member, 0, _UNKNOWN_BYTES)
+
+
+def _within(member: Member, start: int, end: int, *, raw: bool = True) -> Iterator[Found]:
+    for pickle in embedded.embedded(member.source, start, end, raw=raw):
+        yield Found(pickle, matters=True)
 
 
 def _starts(member: Member) -> Iterator[int]:

@@ -17,9 +17,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
+from joblib.numpy_pickle import NumpyUnpickler
+
 from tests.validators.corpus import tars
 from tests.validators.corpus.archives import Member, make_zip
-from tests.validators.corpus.assemble import payload, proto, short
+from tests.validators.corpus.assemble import STOP, call, payload, proto, sg, short
 from tests.validators.corpus.malicious import Sample
 
 EVIL = payload()
@@ -80,6 +82,43 @@ def _cut_gzip(cut: int) -> bytes:
     return padded + gzip.compress(EVIL[2:])
 
 
+def arrays() -> Iterator[Evasive]:
+    """Streams of joblib, in which a misjudged array hides what follows it."""
+    evil, unpadded = call(sg("os", "system")) + STOP, b"\0"
+    large = short("shape") + b"J\x40\x0d\3\0\x85"  # 200,000 bytes
+    refilled = b"K\1K\1\x85" + sg("numpy", "dtype") + short("u1") + b"\x85R\x89C\1xt"
+    data = _array(large) + b"ub" + unpadded + b"\0" * 200_000 + b"(" + refilled + b"b"
+    yield _joblib(
+        "array that is filled twice", data + b"0" + b"N0" * 60_000 + evil + b"\0" * 100_000
+    )
+    many = b"".join(b"K" + bytes([number]) + b"N" for number in range(40))
+    named = b"".join(short(f"key{number}") + b"N" for number in range(70))
+    small = short("shape") + b"K\7\x85"
+    for title, others in (("numbers", many), ("names", named)):
+        data = _array(large) + b"u(" + others + small + b"ub" + unpadded + b"\0" * 7
+        yield _joblib(f"shape behind many {title}", data + evil + b"\0" * 200_000)
+    computed = sg("builtins", "str") + small[:7] + b"\x85R" + small[7:]
+    data = _array(large) + b"u(" + computed + b"ub" + unpadded + b"\0" * 7
+    yield _joblib("shape by a computed name", data + evil + b"\0" * 200_000)
+    slots = b"}" + small + b"s\x86b" + unpadded + b"\0" * 7
+    data = _array(large) + b"u" + slots + evil + b"\0" * 200_000
+    yield _joblib("shape as a slot", data)
+
+
+def _array(shape: bytes) -> bytes:
+    """Everything of a joblib stream up to the opcode that takes an array's description over."""
+    return (
+        proto() + sg("joblib.numpy_pickle", "NumpyArrayWrapper") + b")\x81}("
+        + short("subclass") + sg("numpy", "ndarray") + short("order") + short("C")
+        + short("dtype") + sg("numpy", "dtype") + short("u1") + b"\x89\x88\x87R"
+        + short("allow_mmap") + b"\x89" + short("numpy_array_alignment_bytes") + b"K\x10" + shape
+    )  # fmt: skip
+
+
+def _joblib(title: str, data: bytes) -> Evasive:
+    return Evasive(f"joblib: {title}", data, "m.joblib", unpickler=NumpyUnpickler)
+
+
 def archives() -> Iterator[Evasive]:
     for title, data in tars.evasions(EVIL):
         yield Evasive(f"tar: {title}", data, "old.pt", _tar)
@@ -116,4 +155,4 @@ def _tar(data: bytes) -> BinaryIO:
 
 
 def samples() -> list[Evasive]:
-    return [sample for group in (texts, streams, archives) for sample in group()]
+    return [sample for group in (texts, streams, arrays, archives) for sample in group()]

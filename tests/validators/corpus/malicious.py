@@ -104,6 +104,15 @@ def by_opcode() -> Iterator[Sample]:
         "class to be named only, through a caller": proto() + sg("torch._tensor",
         "_rebuild_from_type_v2") + b"(" + sg("pytorch_lightning.callbacks.model_checkpoint",
         "ModelCheckpoint") + sg("torch", "Tensor") + arg + b"\x85}tR.",
+        "class to be named only, through append": proto() + sg("types", "SimpleNamespace")
+        + b")\x81}" + short("append") + sg("pytorch_lightning.callbacks.model_checkpoint",
+        "ModelCheckpoint") + b"sb" + arg + b"a.",
+        "class to be named only, through a constructor of others": proto() + sg("copyreg",
+        "_reconstructor") + sg("pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint")
+        + b"2" + arg + b"\x87R.",
+        "attributes of what the loader gave": proto(2) + b"(" + short("module")
+        + sg("torch", "Tensor") + b"tQN}" + short("a") + b"Ns\x86b.",
+        "module whose file has an odd name, broken off": b"cmy-module\ngo\n" + arg + b"\x85R\xff",
     }  # fmt: skip
     for title, data in forms.items():
         yield Sample(title, data)

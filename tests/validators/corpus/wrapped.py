@@ -9,6 +9,9 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 
+from backports import zstd
+
+from tests.validators.corpus import tars
 from tests.validators.corpus.archives import (
     Member,
     make_7z,
@@ -110,6 +113,14 @@ def others() -> Iterator[Sample]:
     yield Sample("hard link out of a tar", make_link_tar("a", "../x", tarfile.LNKTYPE), "m.tar")
     yield Sample("path out of a tar", make_tar(("../../x", b"hello")), "m.tar")
     yield Sample("path out of a zip", make_zip(Member("../../x", b"hello")), "m.mar")
+    yield Sample("path out of a zip, with a mark", make_zip(Member("../../x!y", b"hello")), "m.mar")
+    yield Sample("path out of a tar, with a mark", make_tar(("../../x!y", b"hello")), "m.tar")
+    away = tars.pack(tars.Header(b"../../x", kind=b"5"))
+    yield Sample("directory out of a tar", away, "m.tar")
+    yield Sample("bytes behind a tar's member", make_tar(("a", b"x"))[:1024] + EVIL * 50, "m.tar")
+    yield Sample("zstd behind a frame that is skipped", b"\x53*M\x18\4\0\0\0abcd"
+                 + zstd.compress(EVIL), "m.zst")  # fmt: skip
+    yield Sample("zstd's oldest format", b"\x1e\xb5/\xfd" + EVIL, "m.zst")
     yield Sample("absolute path in a zip", make_zip(Member("/etc/x", b"hello")), "m.mar")
     yield Sample("device in a tar", make_link_tar("a", "", tarfile.CHRTYPE), "m.tar")
     yield Sample("7z", make_7z("a.pkl", EVIL), "model.bin")
@@ -139,14 +150,14 @@ def _wrong_sum() -> bytes:
     return bytes(data)
 
 
-def _wrapper(shape: bytes, dtype: str, *, padded: bool = True) -> bytes:
-    """Everything of a joblib stream up to where an array's bytes begin."""
+def _wrapper(shape: bytes, dtype: str, *, padded: bool = True, state: bytes = b"") -> bytes:
+    """Everything of a joblib stream up to where an array's bytes begin; `state`: of the dtype."""
     pad = short("numpy_array_alignment_bytes") + b"K\x10" if padded else b""
     return (
         proto() + sg("joblib.numpy_pickle", "NumpyArrayWrapper") + b")\x81}("
         + short("subclass") + sg("numpy", "ndarray") + short("shape") + shape
         + short("order") + short("C") + short("dtype") + sg("numpy", "dtype") + short(dtype)
-        + b"\x89\x88\x87R" + short("allow_mmap") + b"\x88" + pad + b"ub"
+        + b"\x89\x88\x87R" + state + short("allow_mmap") + b"\x88" + pad + b"ub"
     )  # fmt: skip
 
 
@@ -163,7 +174,8 @@ def arrays() -> Iterator[Sample]:
     yield Sample("joblib: no alignment", _wrapper(b"K\1\x85", "f8", padded=False) + eight + evil)
     yield Sample("joblib: for releases before 1.2", _wrapper(b"M\0\1\x85", "u1") + b"\xff" * 256
                  + evil + b"\0" * 255)  # fmt: skip
-    yield Sample("joblib: dtype of unknown size", _wrapper(b"K\1\x85", "V8") + b"\0" + eight + evil)
+    yield Sample("joblib: records", _wrapper(b"K\1\x85", "V8") + b"\0" + eight + evil)
+    yield Sample("joblib: dtype of unknown size", _wrapper(b"K\1\x85", "V") + b"\0" + eight + evil)
     yield Sample(
         "joblib: negative shape", _wrapper(b"J\xff\xff\xff\xff\x85", "f8") + b"\0" + eight + evil
     )
@@ -171,6 +183,15 @@ def arrays() -> Iterator[Sample]:
         "joblib: shape that overflows",
         _wrapper(b"\x8a\x08" + b"\0" * 7 + b"\x10K\x10\x86", "f8") + b"\0" + evil,
     )
+    # numpy takes these states and never writes them: numbers that joblib reads as a pickle, and a
+    # size that is in another place than in today's.
+    state = b"(K\3" + short("<") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\1tb"
+    shape = b"K" + bytes([len(evil) + 2]) + b"\x85"
+    stream = _wrapper(shape, "u1", padded=False, state=state)
+    yield Sample("joblib: numbers said to be objects", stream + b"N." + evil + STOP)
+    state = b"(K\1" + short("<") + b"NNK\4K\x7ftb"
+    stream = _wrapper(b"K\1\x85", "U1", state=state)
+    yield Sample("joblib: old state of a dtype", stream + b"\0" + eight[:4] + evil + b"\0" * 127)
     yield Sample("joblib: array of objects", _wrapper(b"K\1\x85", "O") + EVIL + STOP)
     yield Sample("joblib: in the midst of a frame", proto() + b"\x95" + struct.pack("<Q", 500)
                  + _wrapper(b"K\1\x85", "f8")[2:] + b"\0" + eight + b"N." + b"\0" * 400
