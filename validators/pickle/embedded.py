@@ -24,7 +24,7 @@ _SHORTEST = 16  # characters
 
 _RAW = re.compile(rb"\x80[\x02-\x05](?=(.))", re.DOTALL)
 # The first two characters are those of PROTO; the third begins with the protocol.
-_BASE64 = rb"gA[I-X](?:[A-Za-z0-9+/_-]|\\?[n/]|\n){%d,}" % _SHORTEST
+_BASE64 = rb"gA[I-X](?:[A-Za-z0-9+/_-]|\\[n/]|\n){%d,}" % _SHORTEST
 _HEX = rb"80(?:0[2-5])(?:[0-9A-Fa-f]{2}){%d,}" % (_SHORTEST // 2)
 _IN_BYTES = re.compile(b"(?P<base64>%s)|(?P<hex>%s)" % (_BASE64, _HEX))
 # In a text it is a word of its own; in a pickle its length precedes it, which can be a letter.

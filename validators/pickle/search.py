@@ -8,6 +8,7 @@ another file from which it is loaded in a second step.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from validators.containers import Member, is_text
 from validators.containers.sources import budget_of
@@ -21,11 +22,14 @@ _NPY_LATER = (8, 4)
 _ITEM_BYTES = (1, 2, 4, 8, 16)  # of torch's storages
 _MOST_PLACES = 20_000  # looked at in one tar member
 _MOST_DIMENSIONS = 64
+_PROTO = 0x80
 _REST_BYTES = 1 << 20  # behind a pickle, searched for another
 _REST_CANDIDATES = 256
 _REST_OPCODES = 50_000
 _UNKNOWN_BYTES = 16 << 20  # searched of a file of unknown format
-_BEGINNING = re.compile(rb"\x80[\x01-\x05]|c[A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n")
+_BEGINNING = re.compile(rb"\x80[\x01-\x05]|(?<![\w.])[\w.]++\n(?=[A-Za-z_][\w.]*+\n)")
+_GLOBAL = re.compile(rb"c(?=[A-Za-z_])")
+_LONGEST_MODULE = 64  # characters
 
 
 @dataclass(frozen=True)
@@ -95,12 +99,20 @@ def _starts(member: Member) -> Iterator[int]:
 def _rest(member: Member, start: int) -> Iterator[Found]:
     """Look for a pickle in what follows one, behind bytes that are none."""
     data = member.source.read_at(start, _REST_BYTES)
-    for count, match in enumerate(_BEGINNING.finditer(data)):
-        if count >= _REST_CANDIDATES:
-            return
-        for pickle in _follow(member, start + match.start(), _REST_OPCODES):
+    for place in islice(_beginnings(data), _REST_CANDIDATES):
+        for pickle in _follow(member, start + place, _REST_OPCODES):
             sure = pickle.called and pickle.complete
             yield Found(pickle, sure and evidence.matters(pickle, member.head, later=True))
+
+
+def _beginnings(data: bytes) -> Iterator[int]:
+    """Give where PROTO may be, or GLOBAL, whose two lines may follow any other character."""
+    for match in _BEGINNING.finditer(data):
+        if data[match.start()] == _PROTO:
+            yield match.start()
+        else:
+            first = max(match.start(), match.end() - _LONGEST_MODULE)
+            yield from (found.start() for found in _GLOBAL.finditer(data, first, match.end()))
 
 
 def _between_raw_data(member: Member) -> Iterator[Found]:
