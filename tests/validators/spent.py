@@ -23,12 +23,14 @@ class Spent:
         cpu: seconds of all its processes together.
         mebibytes: of memory at most, of all its processes together.
         output: what it printed; None when it was ended.
+        status: exit status.
     """
 
     wall: float
     cpu: float
     mebibytes: float
     output: str | None
+    status: int
 
 
 def spend(command: list[object], cwd: Path = ROOT, timeout: float = 300.0) -> Spent:
@@ -51,7 +53,7 @@ def spend(command: list[object], cwd: Path = ROOT, timeout: float = 300.0) -> Sp
         output.seek(0)
         text = None if late.is_set() else output.read()
     memory = peak.stop()["together"] / 2**20
-    return Spent(wall, used.ru_utime + used.ru_stime, memory, text)
+    return Spent(wall, used.ru_utime + used.ru_stime, memory, text, process.returncode)
 
 
 def _waited(pid: int) -> tuple[int, int, Any]:
@@ -59,10 +61,11 @@ def _waited(pid: int) -> tuple[int, int, Any]:
     return pid, os.waitstatus_to_exitcode(status), used
 
 
-def scan(root: Path) -> tuple[Spent, list[dict[str, str]]]:
+def scan(root: Path, timeout: float = 300.0) -> tuple[Spent, list[dict[str, str]]]:
     """Run `nix-ai-model scan` with all default checks; gives its findings, too."""
-    spent = spend([sys.executable, "-P", "-m", "cli", "scan", "--json", root])
-    assert spent.output
+    spent = spend([sys.executable, "-P", "-m", "cli", "scan", "--json", root], ROOT, timeout)
+    if spent.output is None:
+        return spent, []
     (told,) = json.loads(spent.output)["paths"]
     found = [finding for file in told["files"] for finding in file["findings"]]
     failed = [check for check in told["checks"] if check["outcome"] == "failed" and check["detail"]]

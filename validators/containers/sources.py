@@ -19,6 +19,7 @@ from validators.containers.limits import (
 
 PIECE_BYTES = 256 << 10
 SALVAGE_BYTES = 512  # unpacked at once near a break
+_HEAD_BYTES = 16 << 10  # of a file, read once
 PACKED_BYTES = 16 << 10  # read at once of a compressed stream; what a tiny stream leaves is copied
 
 
@@ -46,9 +47,15 @@ class FileSource:
         self._file = path.open("rb", buffering=0)
         self.size: int | None = os.fstat(self._file.fileno()).st_size
         self.budget = Budget(self.size)
+        self._head = self._pread(0, _HEAD_BYTES)  # what nearly every check asks for
 
     def read_at(self, offset: int, count: int) -> bytes:
         """Give bytes of the file."""
+        if offset + count <= len(self._head) or len(self._head) < _HEAD_BYTES:
+            return self._head[offset : offset + count]
+        return self._pread(offset, count)
+
+    def _pread(self, offset: int, count: int) -> bytes:
         if offset >= (self.size or 0):
             return b""
         pieces = []
