@@ -68,5 +68,7 @@ def scan(root: Path, timeout: float = 300.0) -> tuple[Spent, list[dict[str, str]
         return spent, []
     (told,) = json.loads(spent.output)["paths"]
     found = [finding for file in told["files"] for finding in file["findings"]]
-    failed = [check for check in told["checks"] if check["outcome"] == "failed" and check["detail"]]
+    failed = [
+        check for check in told["checks"] if check.get("detail") and check["outcome"] == "failed"
+    ]
     return spent, [*found, *({"rule": "failed", "severity": "error"} for _ in failed)]

@@ -18,6 +18,7 @@ from validators.visits import Shared, Sight, Visit
 NAME = "pickle-scan"
 _MANY = 20  # names, from which on their list is said once
 _MOST_NAMES = 1000  # in that list
+_MOST_REACHED = 50_000  # kept of a model
 _LISTED = "as in the first finding of this kind, which lists all names"
 # Notes that stand for something not seen: they count whatever the file seems to be.
 _BLIND = frozenset({"too-many-opcodes", "too-deep", "too-many-globals", "unreadable-array"})
@@ -92,6 +93,8 @@ def _once(findings: list[Finding], remedy: str) -> Iterator[Finding]:
 
 def _add(reached: dict[tuple[str, Global], Reached], path: str, judged: Judged) -> None:
     key = (path, judged.found)
+    if judged.verdict == "unknown" and key not in reached and len(reached) >= _MOST_REACHED:
+        return  # the ones before it refuse the model already
     known = reached.get(key, Reached(judged, 0, judged.use.first))
     first = min(known.first, judged.use.first)
     reached[key] = Reached(known.judged, known.count + judged.use.count, first)

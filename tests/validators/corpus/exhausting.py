@@ -244,18 +244,18 @@ def _gzips(levels: int = 1000) -> bytes:
 def _depths() -> Iterator[Exhausting]:
     deep = frozenset({"too-deep"})
     unread = frozenset({"config-unreadable"})
-    brackets = b'{"auto_map":' + b"[" * MANY + b"]" * MANY + b"}"
+    brackets = b'{"template":' + b"[" * MANY + b"]" * MANY + b"}"
     objects = b'{"template":' * MANY + b"1" + b"}" * MANY
     jinja = b"{{ " + b"(" * MANY + b"1" + b")" * MANY + b" }}"
     blocks = b"{% if a %}" * 20_000 + b"{% endif %}" * 20_000
     files = (
         ("zip in zip", "model.zip", _matryoshka, deep),
         ("gzip in gzip", "model.gz", _gzips, deep),
-        ("lists in JSON", "config.json", lambda: brackets, unread),
+        ("lists in JSON", "tokenizer_config.json", lambda: brackets, unread),
         ("objects in JSON", "tokenizer_config.json", lambda: objects, unread),
         ("brackets in Jinja", "chat_template.jinja", lambda: jinja, frozenset({"template-depth", "template-size"})),
         ("blocks in Jinja", "chat_template.jinja", lambda: blocks, frozenset({"template-depth", "template-size"})),
-        ("tuples in a pickle", "model.pkl", lambda: proto() + b"N" + b"\x85" * 10_000_000 + b".", frozenset({"pickle"})),
+        ("tuples in a pickle", "model.pkl", lambda: proto() + b"N" + b"\x85" * 10_000_000 + b".", frozenset()),
         ("marks in a pickle", "model.pkl", lambda: proto() + b"(" * 10_000_000 + b".", deep),
     )  # fmt: skip
     for title, name, data, rules in files:
