@@ -121,7 +121,7 @@ def _pedigree(stated: Mapping[str, Any]) -> dict[str, Any] | None:
 def _evidence(model: Described) -> dict[str, Any] | None:
     if model.meta is None:
         return None
-    value = "every file has the sha256 that was pinned; Nix compared them when it built the model"
+    value = "the sha256 of every file, as it was when Nix built the model"
     method = {"technique": "hash-comparison", "confidence": 1, "value": value}
     return {"identity": [{"field": "hash", "confidence": 1, "methods": [method]}]}
 
@@ -156,7 +156,10 @@ def _texts(value: Any) -> list[str]:
 def _properties(model: Described) -> list[dict[str, str]]:
     meta = model.meta or {}
     checks = [
-        (f"check:{check['name']}", f"{check['outcome']} ({check['version']})")
+        (
+            f"check:{check['name']}",
+            f"{check['outcome']} ({check.get('detail') or check['version']})",
+        )
         for check in meta.get("validators", ())
     ]
     findings = [item for item in meta.get("findings", ()) if item["severity"] != "info"]
@@ -164,13 +167,20 @@ def _properties(model: Described) -> list[dict[str, str]]:
         ("name", model.name),
         ("source", show_reference(model.source) if model.source else None),
         ("lockedAt", model.known_at),
-        ("checked", "yes" if meta.get("validators") else "no: Nix has not built it here"),
+        ("checked", _checked(model)),
         ("policy", meta.get("policy")),
         *checks,
         ("warnings", str(len(findings)) if meta else None),
         *(("ignoredFile", path) for path in meta.get("ignoredFiles", ())),
     ]
     return _named(facts)
+
+
+def _checked(model: Described) -> str:
+    if model.meta is None:
+        return "no: Nix has not built it here"
+    ran = any(check["outcome"] != "skipped" for check in model.meta.get("validators", ()))
+    return "yes" if ran else "no: by its policy"
 
 
 def _named(facts: Iterable[tuple[str, str | None]]) -> list[dict[str, str]]:

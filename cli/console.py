@@ -1,21 +1,20 @@
 """What the command says: the answer on stdout, everything else on stderr, secrets on neither."""
 
-import re
+import os
 import sys
 from contextlib import ExitStack, closing
 from typing import Any
+from unicodedata import combining, east_asian_width
 
 from common.files import dump_json
+from common.plain import json_text, one_line, plain
 from common.progress import Lines, Progress
 from common.secrets import mask
-
-# NB: names and findings come from strangers; an escape sequence could rewrite the terminal.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def clean(text: str) -> str:
     """Mask every secret of a text, and write its control characters out in hex."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", mask(text))
+    return plain(mask(text))
 
 
 class Console:
@@ -35,8 +34,15 @@ class Console:
 
     def answer_json(self, data: Any) -> None:
         """Print the whole answer as JSON, control characters in JSON's own form."""
-        text = mask(dump_json(data))
-        print(_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text), end="")
+        print(json_text(mask(dump_json(data))), end="")
+
+    @property
+    def width(self) -> int | None:
+        """Columns that the answer may take; None where nobody reads it on a screen."""
+        given = os.environ.get("COLUMNS", "")
+        if given.isdecimal() and int(given):
+            return int(given)
+        return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None
 
     def note(self, text: str) -> None:
         """Tell the user something that is not the answer."""
@@ -64,7 +70,17 @@ def count(number: int, noun: str) -> str:
 
 def table(rows: list[list[str]], indent: str = "") -> str:
     """Align rows of cells in columns two spaces apart."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        (indent + "  ".join(map(str.ljust, map(clean, row), widths))).rstrip() for row in rows
-    )
+    shown = [[one_line(mask(cell)) for cell in row] for row in rows]
+    widths = [max(map(cells, column)) for column in zip(*shown, strict=True)]
+    return "\n".join((indent + "  ".join(map(_pad, row, widths))).rstrip() for row in shown)
+
+
+def cells(text: str) -> int:
+    """Give the columns that a text takes on a terminal: two for East Asian characters."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if east_asian_width(each) in "WF" else not combining(each) for each in text)
+
+
+def _pad(text: str, width: int) -> str:
+    return text + " " * (width - cells(text))

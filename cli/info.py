@@ -1,6 +1,7 @@
 """`info NAME-or-REF-or-PATH`: everything that is known of one model."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,14 @@ from cli import list as list_
 from cli.console import Console, table
 from cli.locked import Entry
 from cli.lockfile import add_lock_file, read
-from cli.on_disk import Found, fetched, identify
+from cli.on_disk import Found, checks_of, fetched, identify
 from cli.parser import PROGRAM, Parser, did_you_mean
 from cli.pin import look_up
+from cli.scan_text import check_lines, findings_text
 from cli.source import add_options, is_reference, read_source
 from common.digest import to_sri
 from common.errors import UsageError
+from common.findings import CheckResult, Finding
 from common.progress import show_bytes
 from common.reference import show_reference
 from fetchers.base import Snapshot
@@ -40,19 +43,23 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.json:
         console.answer_json(facts)
         return 0
-    files = facts.pop("files")
+    files, checks = facts.pop("files"), facts.pop("validators", None)
+    findings = facts.pop("findings", None) or ()
     rows = [[f"{name}:", _show(name, value)] for name, value in facts.items() if value is not None]
     console.answer(table(rows))
-    console.answer(
-        table(
-            [
-                [path, _size(fact["size"]), fact.get("sha256") or "-"]
-                for path, fact in files.items()
-            ],
-            "  ",
-        )
-    )
+    if checks is not None:
+        results = [CheckResult.from_json(check) for check in checks]
+        console.answer("\n".join(["checks:", *check_lines(results, console.width)]))
+    if findings:
+        found = [Finding.from_json(finding) for finding in findings]
+        console.answer(findings_text(found, console.width))
+    _list_files(files, console)
     return 0
+
+
+def _list_files(files: Mapping[str, Mapping[str, Any]], console: Console) -> None:
+    rows = [[path, _size(fact["size"]), fact.get("sha256") or "-"] for path, fact in files.items()]
+    console.answer(table([["FILE", "SIZE", "SHA256"], *rows], "  "))
 
 
 def _size(size: int | None) -> str:
@@ -110,8 +117,6 @@ def _upstream(snapshot: Snapshot) -> dict[str, Any]:
 def _on_disk(found: Found) -> dict[str, Any]:
     meta, known = found.meta or {}, found.hashes()
     sizes = {path: place.stat().st_size for path, place in sorted(found.files().items())}
-    validators = [f"{check['name']} {check['outcome']}" for check in meta.get("validators", ())]
-    findings = [f"{found['file']}: {found['message']}" for found in meta.get("findings", ())]
     return {
         "name": meta.get("name"),
         "path": str(found.root.absolute()),
@@ -121,9 +126,11 @@ def _on_disk(found: Found) -> dict[str, Any]:
         "hash": meta.get("hash"),
         "fileCount": len(sizes),
         "totalSize": sum(sizes.values()),
+        "licenses": meta.get("licenses"),
         "verdict": list_.verdict(found) if found.meta else None,
-        "validators": validators if found.meta else None,
-        "findings": findings if found.meta else None,
+        "ignoredFiles": meta.get("ignoredFiles") or None,
+        "validators": checks_of(meta) if found.meta else None,
+        "findings": meta.get("findings"),
         "files": {
             path: {"size": size} | ({"sha256": to_sri(known[path][0])} if path in known else {})
             for path, size in sizes.items()

@@ -13,6 +13,7 @@ from cli.locked import Entry
 from common.digest import fixed_output_path, from_sri
 from common.errors import ModelError, NotFoundError, UsageError
 from common.files import check_path, store_name, walk
+from common.findings import CheckResult, Finding
 from common.reference import HUB_KINDS, Source, check_hub_id, parse_reference
 from layouts.cache import reports_of
 from layouts.metadata import FILE as META_FILE
@@ -95,6 +96,8 @@ def _read_meta(path: Path) -> Mapping[str, Any]:
         meta = json.loads(path.read_text("utf-8"))
         version = meta["schemaVersion"]
         [(file["path"], file["size"], from_sri(file["sha256"])) for file in meta["files"]]
+        [CheckResult.from_json(check) for check in checks_of(meta)]
+        [Finding.from_json(finding) for finding in meta.get("findings", ())]
     except (ValueError, KeyError, TypeError, UsageError) as error:
         what = "this metadata cannot be read, so it was not written by this program"
         raise ModelError(what, str(path), "rebuild the model") from error
@@ -102,6 +105,11 @@ def _read_meta(path: Path) -> Mapping[str, Any]:
         what = f"metadata of another version than {SCHEMA_VERSION}"
         raise ModelError(what, f"{version} in {path}", "a newer nix-ai-model")
     return dict(meta)
+
+
+def checks_of(meta: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give what checked a model, the user's own programs after ours."""
+    return [*meta.get("validators", ()), *meta.get("postDownloadResults", ())]
 
 
 def _cache_entry(entry: Path, commit: str) -> Found:

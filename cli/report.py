@@ -4,6 +4,7 @@ import sys
 
 from common.errors import ModelError, UnsafeError
 from common.findings import CheckResult, Finding, Report
+from common.plain import one_line, plain
 from common.secrets import mask
 
 MOST_SHOWN = 50  # findings in an error; the rest is counted
@@ -17,7 +18,8 @@ def say_report(report: Report) -> None:
         write(f"{_MARK[check.outcome]:>8}  {check.name}{version}{_because(check)}")
         for finding in check.findings:
             if finding.severity != "info":
-                write(f"          {finding.severity}: {finding.file}: {finding.message}")
+                text = one_line(f"{finding.file}: {finding.message}")
+                write(f"          {finding.severity}: {text}")
 
 
 def refusal(name: str, report: Report) -> ModelError:
@@ -38,7 +40,7 @@ _LAST_RESORT = 'another model, or, knowing what it does: security.policy = "off"
 
 def _line(finding: Finding) -> str:
     trigger = f" [{finding.trigger}]" if finding.trigger else ""
-    return f"{finding.file}: {finding.message}{trigger} ({finding.check})"
+    return one_line(f"{finding.file}: {finding.message}{trigger} ({finding.check})")
 
 
 def _because(check: CheckResult) -> str:
@@ -46,5 +48,5 @@ def _because(check: CheckResult) -> str:
 
 
 def write(text: str) -> None:
-    """Write a line to the log, with every secret masked."""
-    sys.stderr.write(f"{mask(text)}\n")
+    """Write a line to the log, with every secret masked and nothing that steers a terminal."""
+    sys.stderr.write(f"{plain(mask(text))}\n")

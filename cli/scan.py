@@ -8,17 +8,17 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cli import sarif
-from cli.console import Console, count, table
-from cli.format_name import format_name
+from cli.console import Console
 from cli.parser import Parser
-from cli.targets import reach
+from cli.scan_text import by_file, format_of, report_text, verdict
+from cli.targets import LINK, reach, strays
 from common.errors import ModelError, NotFoundError, UnsafeError
-from common.findings import Finding, Report
-from common.progress import show_bytes
+from common.findings import CheckResult, Finding, Outcome, Report, Severity
 from validators.base import POLICIES, SECOND_OPINIONS, Model, ModelFile
 
 TOOLS_VARIABLE = "NIX_AI_MODEL_TOOLS"  # set by lib/command.nix
@@ -30,7 +30,6 @@ _SECURITY = {
     "--ignore-file": ("ignoreFiles", "GLOB", "let what is found in these files be warnings"),
     "--scanner": ("scanners", "NAME", "ask this scanner as well: picklescan, fickling"),
 }
-_VERDICTS = {"error": "refused", "warning": "warned", "info": "noted"}
 
 
 def add(verbs: Parser) -> None:
@@ -77,15 +76,18 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         if not files:
             raise NotFoundError("there is no file to scan", str(path))
         report = _scan(path, files, arguments.policy, security)
-        if arguments.policy != "off" and all(c.outcome == "skipped" for c in report.checks):
+        if arguments.policy != "off" and all(c.outcome == "skipped" for c in report.checks[:-1]):
             raise ModelError("no check could run, so nothing is known", None, "scripts/setup")
         answers.append(_facts(path, files, report))
         reports.append((path, report))
         if report.refused:
             refused.append(path)
         if not (arguments.json or arguments.sarif):
-            console.answer(_text(path, files, report))
+            console.answer(report_text(path, files, report, console.width))
     if arguments.sarif:
+        if len(reports) > sarif.MOST_RUNS:
+            most = f"note: services read {sarif.MOST_RUNS} paths of one file at most"
+            console.note(f"{most}, got {len(reports)}; scan them in parts")
         console.answer_json(sarif.document(reports))
     if arguments.json:
         console.answer_json(
@@ -93,7 +95,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         )
     if refused:
         names = ", ".join(map(str, refused))
-        raise UnsafeError("refused as unsafe", names, "what the last column says, file by file")
+        raise UnsafeError(
+            "refused as unsafe", names, "what is to be done about each, as said above"
+        )
     return 0
 
 
@@ -111,7 +115,9 @@ def _scan(
             place.symlink_to(local.resolve())
             found.append(ModelFile(name, local.resolve(), local.stat().st_size))
         name = path.resolve().name
-        return run_checks(Model(name, tuple(found), Path(folder), policy, security, _tools()))
+        model = Model(name, tuple(found), Path(folder), policy, security, _tools())
+        report = run_checks(model)
+    return report if policy == "off" else replace(report, checks=(*report.checks, _strays(path)))
 
 
 def _tools() -> dict[str, tuple[str, ...]]:
@@ -124,20 +130,8 @@ def _tools() -> dict[str, tuple[str, ...]]:
     return {"modelscan": (program,)} if program else {}
 
 
-def _by_file(report: Report) -> dict[str, list[Finding]]:
-    found: dict[str, list[Finding]] = {}
-    for finding in report.findings:
-        found.setdefault(finding.file.partition("!")[0], []).append(finding)
-    return found
-
-
-def _verdict(findings: Sequence[Finding]) -> str:
-    worst = next((word for word in _VERDICTS if any(f.severity == word for f in findings)), None)
-    return _VERDICTS[worst] if worst else "clean"
-
-
 def _facts(path: Path, files: Mapping[str, Path], report: Report) -> dict[str, Any]:
-    found = _by_file(report)
+    found = by_file(report)
     return {
         "path": str(path),
         "refused": report.refused,
@@ -145,40 +139,24 @@ def _facts(path: Path, files: Mapping[str, Path], report: Report) -> dict[str, A
         "files": [
             {
                 "file": name,
-                "format": format_name(local),
-                "size": local.stat().st_size,
-                "verdict": _verdict(found.get(name, ())),
+                "format": format_of(name, files, found.get(name, ())),
+                **({"size": files[name].stat().st_size} if name in files else {}),
+                "verdict": verdict(found.get(name, ())),
                 "findings": [finding.to_json() for finding in found.get(name, ())],
             }
-            for name, local in sorted(files.items())
+            for name in sorted({*files, *found})
         ],
     }
 
 
-def _text(path: Path, files: Mapping[str, Path], report: Report) -> str:
-    found = _by_file(report)
-    rows = [
-        [
-            finding.file,
-            format_name(files[name]) if name in files else "-",
-            _VERDICTS[finding.severity],
-            f"{finding.message}{f' ({finding.trigger})' if finding.trigger else ''}",
-            finding.remedy or "-",
-        ]
-        for name, findings in sorted(found.items())
-        for finding in findings
-    ]
-    # A check that could not do its work refuses the model too, and has no finding to show.
-    rows += [
-        ["(all files)", "-", "refused", f"{check.name}: {check.detail}", f"mend {check.name}"]
-        for check in report.checks
-        if check.outcome == "failed" and check.detail
-    ]
-    total = show_bytes(sum(local.stat().st_size for local in files.values()))
-    clean = len(set(files) - set(found))
-    head = f"{path}: {count(len(files), 'file')} ({total}), {clean} without a finding"
-    checks = ", ".join(f"{check.name} {check.outcome}" for check in report.checks) or "none"
-    shown = (
-        [table([["FILE", "FORMAT", "VERDICT", "WHY", "WHAT TO DO"], *rows], "  ")] if rows else []
-    )
-    return "\n".join([head, f"  checks: {checks}", *shown])
+def _strays(path: Path) -> CheckResult:
+    """Refuse what no model has, and tell of links that lead nowhere."""
+    found = strays(path)
+    findings = []
+    for name, kind in found.items():
+        severity: Severity = "warning" if kind == LINK else "error"
+        message = f"is a {kind}, and was not looked at"
+        findings.append(Finding(name, "reach", severity, message, "", "remove it", "stray"))
+    outcomes: dict[str, Outcome] = {"error": "failed", "warning": "warned"}
+    worst = min((finding.severity for finding in findings), default="info")
+    return CheckResult("reach", "1", outcomes.get(worst, "passed"), tuple(findings))

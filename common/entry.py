@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 
 from common.errors import ModelError
+from common.plain import plain
 from common.secrets import mask
 
 INTERRUPTED = 130  # 128 + SIGINT, what shells expect
@@ -38,5 +39,5 @@ def run(main: Callable[[], int], *, debug: bool = False) -> int:
 
 def _say(debug: bool, text: str) -> None:
     if debug:
-        sys.stderr.write(mask(traceback.format_exc()))
-    sys.stderr.write(f"{mask(text)}\n")
+        sys.stderr.write(plain(mask(traceback.format_exc())))
+    sys.stderr.write(f"{plain(mask(text))}\n")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Severity = Literal["info", "warning", "error"]
 Outcome = Literal["passed", "failed", "warned", "skipped"]
@@ -36,8 +36,18 @@ class Finding:
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "Finding":
-        """Read back what `to_json` wrote."""
-        return Finding(**data)
+        """Read back what `to_json` wrote.
+
+        Raises:
+            TypeError: a field is missing, unknown, or no text.
+            ValueError: the severity is none.
+        """
+        finding = Finding(**data)
+        if not all(isinstance(value, str) for value in data.values()):
+            raise TypeError("a finding holds something else than texts")
+        if finding.severity not in get_args(Severity):
+            raise ValueError(f"a finding has the severity {finding.severity!r}")
+        return finding
 
 
 @dataclass(frozen=True)
@@ -47,9 +57,11 @@ class CheckResult:
     Attributes:
         name: of the check.
         version: of the check, or of the program it runs.
-        outcome: ``skipped`` only where the user asked for it, never because it could not run.
+        outcome: ``skipped`` only where nobody asked for it or it had nothing to look at, never
+            because it could not run.
         findings: sorted.
-        detail: why it failed as a whole (crash, time-out, exit status); empty when it ran well.
+        detail: why it failed as a whole (crash, time-out, exit status) or was skipped; empty when
+            it ran well.
         seconds: wall time; None wherever the result must be reproducible.
         output: what a user's validator printed, bounded.
     """
@@ -71,6 +83,19 @@ class CheckResult:
         }
         optional = {"detail": self.detail, "seconds": self.seconds, "output": self.output}
         return data | {key: value for key, value in optional.items() if value not in ("", None)}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> "CheckResult":
+        """Read back what `to_json` wrote.
+
+        Raises:
+            TypeError: a field is missing or unknown.
+            ValueError: the outcome is none.
+        """
+        result = CheckResult(**data)
+        if result.outcome not in get_args(Outcome):
+            raise ValueError(f"a check has the outcome {result.outcome!r}")
+        return result
 
 
 @dataclass(frozen=True)

@@ -50,11 +50,12 @@ class Covered:
     unsigned: tuple[str, ...] = ()
 
 
-def verify(signature: Path, hashes: Mapping[str, str], trust: Trust) -> Covered:
+def verify(root: Path, name: str, hashes: Mapping[str, str], trust: Trust) -> Covered:
     """Verify a signature against files.
 
     Args:
-        signature: the signature file (a Sigstore bundle).
+        root: directory of the model.
+        name: path of the signature file in it (a Sigstore bundle).
         hashes: sha256 (lower-case hex) by path of every file that is there.
         trust: whose signature is wanted.
 
@@ -76,7 +77,7 @@ def verify(signature: Path, hashes: Mapping[str, str], trust: Trust) -> Covered:
             self.expected = expected
 
         def hash(self, model_path: Any, *, files_to_hash: Any = None) -> Any:  # noqa: ARG002
-            covered.append(_compare(signature, hashes, self.expected, trust))
+            covered.append(_compare(name, hashes, self.expected, trust))
             signed = self.expected.resource_descriptors()
             items = [
                 manifest.FileManifestItem(path=PurePosixPath(item.identifier), digest=item.digest)
@@ -99,11 +100,11 @@ def verify(signature: Path, hashes: Mapping[str, str], trust: Trust) -> Covered:
 
     config = trusting(Verify(), trust)
     try:
-        config.verify(signature.parent, signature)
+        config.verify(root, root / name)
     except ModelError:
         raise
     except Exception as error:
-        what = f"the signature {signature.name} does not hold"
+        what = f"the signature {name} does not hold"
         got = " ".join(str(error).split()) or type(error).__name__
         raise IntegrityError(what, got, trust.remedy) from error
     return covered[0]
@@ -168,13 +169,13 @@ def _check_library() -> None:
         raise ModelError(_MISSING[0], None, _MISSING[1]) from error
 
 
-def _compare(signature: Path, hashes: Mapping[str, str], expected: Any, trust: Trust) -> Covered:
+def _compare(name: str, hashes: Mapping[str, str], expected: Any, trust: Trust) -> Covered:
     """Compare what is here with what was signed.
 
     The library compares too, but names no file in a way that people can read.
     """
     signed = {item.identifier: item.digest for item in expected.resource_descriptors()}
-    aside = (*_GIT_PATHS, signature.name)
+    aside = (*_GIT_PATHS, name)
     loose = sorted(path for path in set(hashes) - set(signed) if not _is_below(path, aside))
     spared = expected.serialization_type.get("ignore_paths", ())
     unsigned = [path for path in loose if _is_below(path, spared)]
@@ -187,7 +188,7 @@ def _compare(signature: Path, hashes: Mapping[str, str], expected: Any, trust: T
     if wrong:
         more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         got = "; ".join(wrong[:_SHOWN]) + more
-        raise IntegrityError(f"the signature {signature.name} does not hold", got, trust.remedy)
+        raise IntegrityError(f"the signature {name} does not hold", got, trust.remedy)
     return Covered(tuple(sorted(set(signed) - set(hashes))), tuple(unsigned))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from common.findings import Finding
 
 POLICIES = ("safe-only", "scanned", "off")
+NOT_STARTED = "not started"  # for the version of a program that had nothing to look at
 SECOND_OPINIONS = ("picklescan", "fickling")  # what `security.scanners` may name
 
 

@@ -2,11 +2,14 @@
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterable
 
 from common.errors import UsageError
 from validators import checks as package
 from validators.base import Check
+
+_TITLE = re.compile(r"^Check `[^`]+`: ")
 
 
 def names() -> list[str]:
@@ -19,6 +22,18 @@ def load(module: str) -> Check:
     check = importlib.import_module(f"{package.__name__}.{module}").CHECK
     assert isinstance(check, Check), f"validators/checks/{module}.py offers no CHECK"  # noqa: S101
     return check
+
+
+def descriptions() -> dict[str, str]:
+    """Say of every check, by its name, what it is: how the text of its module begins."""
+    return {check.name: _description(module) for module, check in all_checks().items()}
+
+
+def _description(module: str) -> str:
+    text = importlib.import_module(f"{package.__name__}.{module}").__doc__ or ""
+    first = " ".join(text.partition("\n\n")[0].split()).replace("``", "")
+    said = _TITLE.sub("", first)
+    return said[:1].upper() + said[1:]
 
 
 def all_checks(only: Iterable[str] | None = None) -> dict[str, Check]:

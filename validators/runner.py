@@ -19,7 +19,7 @@ from common.errors import ModelError, UsageError
 from common.files import select
 from common.findings import CheckResult, Finding, Outcome, Report
 from validators import child, external, registry
-from validators.base import POLICIES, Check, Model
+from validators.base import NOT_STARTED, POLICIES, Check, Model
 from validators.commands import run_command
 from validators.visits import Shared
 
@@ -107,6 +107,9 @@ def _ignored(model: Model) -> tuple[str, ...]:
 def _judged(
     model: Model, check: Check, raw: _Raw, ignored: tuple[str, ...], *, timing: bool
 ) -> CheckResult:
+    if raw.version == NOT_STARTED and not (raw.findings or raw.failure):
+        why = "no file is of a kind that it reads"
+        return CheckResult(check.name, raw.version, "skipped", detail=why)
     findings = tuple(sorted(_soften(model, finding, ignored) for finding in raw.findings))
     outcome = _outcome(model, check, findings, raw.failure)
     seconds = round(raw.seconds, 3) if timing else None

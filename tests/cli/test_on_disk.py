@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,9 @@ def build(command: Any, name: str = "tiny", digit: str = "0", without: str = "")
     huggingface.write(out, items, huggingface.Entry("org/tiny", "model", REPO.sha))
     finding = Finding("config.json", "config", "warning", "an odd key")
     ignored = (without,) if without else ()
-    report = Report((CheckResult("safetensors", "1", "passed", (finding,)),), ignored=ignored)
+    unasked = CheckResult("fickling", "", "skipped", detail="not asked for")
+    checks = (CheckResult("safetensors", "1", "passed", (finding,)), unasked)
+    report = Report(checks, ignored=ignored)
     identity = {
         "name": name,
         "source": "huggingface:org/tiny@main",
@@ -124,11 +127,38 @@ def test_info_of_a_built_model(command) -> None:
     facts = command.ok("info", out, "--json").json
     assert facts["reference"] == "huggingface:org/tiny@main"
     assert facts["revision"] == REPO.sha
-    assert facts["validators"] == ["safetensors passed"]
-    assert facts["findings"] == ["config.json: an odd key"]
+    assert facts["validators"] == [
+        {"name": "safetensors", "version": "1", "outcome": "passed"},
+        {"name": "fickling", "version": "", "outcome": "skipped", "detail": "not asked for"},
+    ]
+    [finding] = facts["findings"]
+    assert (finding["file"], finding["message"]) == ("config.json", "an odd key")
     assert set(facts["files"]) == set(FILES)
     text = command.ok("info", out).out
-    assert "verdict:     passed with 1 warning (safe-only)\n" in text
+    assert re.search(r"^verdict: +passed with 1 warning \(safe-only\)$", text, re.MULTILINE)
+    assert "checks:\n  passed:  safetensors 1\n  not run: fickling (not asked for)\n" in text
+    assert re.search(r"^  config.json +- +warned +an odd key +-$", text, re.MULTILINE)
+    narrow = command.ok("info", out, env={"COLUMNS": "40"}).out
+    assert "\n  config.json\n    warned:  an odd key\n" in narrow
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"findings": [{"file": "x", "check": "y", "severity": "\x1b[2J", "message": "z"}]},
+        {"findings": ["text"]},
+        {"validators": [{"name": "x"}]},
+        {"postDownloadResults": 3},
+    ],
+)
+def test_a_report_that_was_not_written_here(command, wrong: dict[str, Any]) -> None:
+    out = build(command)
+    meta = json.loads((out / metadata.FILE).read_text())
+    (out / metadata.FILE).write_text(json.dumps(meta | wrong))
+    for verb in ("info", "bom"):
+        result = command(verb, out)
+        assert result.status == 1
+        assert "this metadata cannot be read" in result.err
 
 
 def test_info_of_a_directory(command) -> None:

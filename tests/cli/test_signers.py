@@ -11,7 +11,7 @@ import pytest
 from model_signing import signing
 
 from common.findings import Finding
-from tests.certificates import Pair, authority, leaf
+from tests.certificates import Pair, authority, leaf, new_key, public_pem
 from tests.cli.conftest import Command
 from tests.servers.sigstore import CONFIG_TYPE, ROOT_TYPE, Sigstore
 from validators.base import Model, ModelFile
@@ -40,7 +40,9 @@ def judge(model: Path) -> Judge:
 
     def run(**wanted: object) -> list[Finding]:
         files = tuple(
-            ModelFile(path.name, path, path.stat().st_size) for path in sorted(model.iterdir())
+            ModelFile(path.relative_to(model).as_posix(), path, path.stat().st_size)
+            for path in sorted(model.rglob("*"))
+            if path.is_file()
         )
         said = {
             key: value if isinstance(value, list) else str(value) for key, value in wanted.items()
@@ -258,3 +260,28 @@ def test_what_the_signer_left_out_is_told(model: Path, judge: Judge) -> None:
     [finding] = judge(certificates=root_of(root, model.parent))
     assert (finding.severity, finding.rule) == ("warning", "left-unsigned")
     assert finding.file == "config.json"
+
+
+def test_a_signature_in_a_folder(model: Path, judge: Judge, tmp_path: Path) -> None:
+    root = authority("root")
+    by_certificate(model, leaf("signer", root, SIGNS))
+    (model / "proof").mkdir()
+    (model / "model.sig").rename(model / "proof" / "mine.sig")
+    trusted = {"certificates": root_of(root, tmp_path), "file": "proof/mine.sig"}
+    assert judge(**trusted) == []
+    (model / "mine.sig").write_text("{}")
+    assert "mine.sig was not signed" in refusal(judge(**trusted))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"[]", b"\xff\xfe", b"[" * 100_000, b'{"verificationMaterial": {}}', b"1" * 5000],
+)
+def test_what_is_no_signature(model: Path, judge: Judge, tmp_path: Path, content: bytes) -> None:
+    _, trust_root = by_identity(model)
+    key = tmp_path / "key.pub"
+    key.write_bytes(public_pem(new_key()))
+    (model / "model.sig").write_bytes(content)
+    refusal(judge(publicKey=key))
+    refusal(judge(certificates=root_of(authority("root"), tmp_path)))
+    refusal(judge(identity=ME, issuer=ISSUER, trustRoot=trust_root))

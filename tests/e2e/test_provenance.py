@@ -11,11 +11,13 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from model_signing import signing
 
-from common.digest import to_sri
+from common.digest import file_sha256, to_sri
+from tests import minilm
 from tests.certificates import authority, leaf, new_key, private_pem, public_pem
 from tests.hub import Hub, Repo
 from tests.nix import ROOT, Nix
 from tests.servers.sigstore import Sigstore
+from validators import registry
 
 FILES = {"config.json": b"{}", "README.md": b"---\nlicense: mit\n---\n"}
 
@@ -187,3 +189,36 @@ def test_bills_of_materials_of_sets(nix: Nix, hub: Hub) -> None:
         for each in components:
             checks = [p for p in each["properties"] if "check:" in p["name"]]
             assert "nix-ai-models:check:pickle-scan" in {check["name"] for check in checks}
+
+
+def test_the_report_of_the_real_model_is_clean_and_complete(nix: Nix, hub: Hub) -> None:
+    repo = minilm.repo()
+    hub.put(repo)
+    hashes = " ".join(
+        f'"{name}" = "{to_sri(file_sha256(place))}";' for name, place in minilm.files().items()
+    )
+    path = nix.build(
+        f'lib.fetchModel {{ source.huggingface.repo = "{repo.id}"; fileHashes = {{ {hashes} }}; }}',
+        HF_ENDPOINT=hub.endpoint,
+    )
+    meta = json.loads(nix.real(f"{path}/.nix-ai-model-meta.json").read_text())
+    assert (meta["policy"], meta["findings"], meta["ignoredFiles"]) == ("safe-only", [], [])
+    assert len(meta["files"]) == minilm.FILES
+    passed = {c["name"]: c["version"] for c in meta["validators"] if c["outcome"] == "passed"}
+    skipped = {c["name"]: c["detail"] for c in meta["validators"] if c["outcome"] == "skipped"}
+    assert {*passed, *skipped} == {check.name for check in registry.all_checks().values()}
+    assert all(passed.values()), "each with its version"
+    unread, unasked = "no file is of a kind that it reads", "not asked for"
+    assert skipped == {"modelscan": unread} | dict.fromkeys(
+        ("fickling", "license", "picklescan", "signature"), unasked
+    )
+    command = str(ROOT / "nix-ai-model")
+    info = nix.loaded(command, "info", path)
+    assert info.returncode == 0, info.stderr
+    assert f"  not run: fickling ({unasked})" in info.stdout
+    assert "VERDICT" not in info.stdout, "there is nothing to tell"
+    bom = nix.loaded(command, "bom", path)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bom.stdout) is None
+    [component] = json.loads(bom.stdout)["components"]
+    assert component["licenses"][0]["license"]["id"] == "Apache-2.0"
+    assert component["modelCard"]["modelParameters"]["modelArchitecture"] == "BertModel"

@@ -22,7 +22,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.certificates import Pair, authority, der, issue, new_key, pem, usage
+from tests.certificates import authority, der, issue, new_key, pem, usage
 from tests.servers.base import HOST
 
 AUDIENCE = "sigstore"
@@ -269,6 +269,3 @@ def _der(certificate: x509.Certificate) -> bytes:
 
 def _base64(content: bytes) -> str:
     return base64.b64encode(content).decode()
-
-
-__all__ = ["Pair", "Sigstore"]

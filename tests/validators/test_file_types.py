@@ -20,6 +20,10 @@ PROGRAMS = {
     "java": b"\xca\xfe\xba\xbe\0\0\0\x3d" + b"\0" * 60,
     "wasm": b"\0asm\1\0\0\0",
     "bytecode": b"\xa7\x0d\r\n" + b"\0" * 60,
+    "bytecode-3.5": b"\x16\x0d\r\n\x5f\x5e\x5d\x5c" + b"\0" * 60,
+    "bytecode-2": b"\x03\xf3\r\n\x5f\x5e\x5d\x5c" + b"\0" * 60,
+    "dalvik": b"dex\n035\0" + b"\0" * 60,
+    "lua": b"\x1bLua\x53" + b"\0" * 60,
     "java-objects": b"\xac\xed\0\5sr\0\x11java.util.HashMap",
 }
 

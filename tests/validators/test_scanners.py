@@ -54,7 +54,8 @@ def test_reads_no_weights_and_starts_nothing_without_need(tmp_path: Path) -> Non
     model = make_model(tmp_path, "scanned")
     model = replace(model, tools={"modelscan": ("/no/such/program",)})
     (result,) = run_checks(model, checks=["modelscan"]).checks
-    assert (result.outcome, result.version) == ("passed", "not needed")
+    assert (result.outcome, result.version) == ("skipped", "not started")
+    assert result.detail == "no file is of a kind that it reads"
 
 
 def test_program_that_is_missing_or_says_nothing(tmp_path: Path) -> None:

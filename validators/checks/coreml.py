@@ -11,6 +11,7 @@ pipelines are followed; weights are stepped over.
 from collections.abc import Iterator
 
 from validators.base import Check, Model
+from validators.formats.json_text import BadJsonError, parse, walk
 from validators.formats.paths import inside
 from validators.formats.policy import allow, code_severity
 from validators.formats.problem import FormatError, Problem
@@ -20,6 +21,7 @@ from validators.formats.source import MEMORY_BYTES, Source, judged_by, shown
 NAME = "coreml"
 ENDING = ".mlmodel"
 MAX_CLASSES = 1000
+MAX_LIST_BYTES = 1 << 20
 # Which fields of a message hold which messages; everything else is stepped over.
 _NESTED: dict[str, dict[int, str]] = {
     "model": {200: "classifier", 201: "classifier", 202: "pipeline", 303: "network", 403: "network",
@@ -36,6 +38,8 @@ _VERSION = 1
 
 
 def _judge(source: Source, model: Model) -> Iterator[Problem]:
+    if source.base == "manifest.json" and ".mlpackage" in source.name.casefold():
+        yield from _package(source)
     if not source.base.endswith(ENDING):
         return
     found = _Found(source)
@@ -53,6 +57,24 @@ def _judge(source: Source, model: Model) -> Iterator[Problem]:
         if inside(source.name, path) is None:
             message = "a linked model lies outside the model"
             yield Problem("path-leaves-model", message, shown(path), "do not use this file")
+
+
+def _package(source: Source) -> Iterator[Problem]:
+    """Judge the paths that the list of a package's parts names."""
+    try:
+        document = parse(source.read(0, MAX_LIST_BYTES + 1), max_bytes=MAX_LIST_BYTES)
+    except BadJsonError as error:
+        message = "the list of the package's parts is no JSON that can be read"
+        yield Problem("config-unreadable", message, str(error), "download it again")
+        return
+    for place, value in walk(document):
+        named = place.endswith(".path") and isinstance(value, str)
+        if (
+            named
+            and inside(source.name, f"Data/{value}" if value[:1] not in "/~" else value) is None
+        ):
+            message = "a part of the package lies outside it"
+            yield Problem("path-leaves-model", message, shown(value), "do not use this file")
 
 
 class _Found:

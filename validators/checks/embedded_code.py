@@ -10,9 +10,11 @@ import re
 from collections.abc import Iterator
 
 from validators.base import Check, Model
-from validators.formats.code_text import code_anywhere
+from validators.formats.code_text import code_anywhere, code_problem
+from validators.formats.configs import loader_config
+from validators.formats.json_text import BadJsonError, parse, walk
 from validators.formats.problem import Problem
-from validators.formats.source import MEMORY_BYTES, Source, judged_by
+from validators.formats.source import MEMORY_BYTES, Source, judged_by, shown
 
 NAME = "embedded-code"
 # Formats of numbers and descriptions. NB: not `.model`, `.onnx` and `.pb`, which hold vocabularies.
@@ -25,6 +27,8 @@ _ENDINGS = (
 )  # fmt: skip
 # Nothing with a reader that judges its texts, and nothing that is a container of other files.
 _READ = frozenset(("safetensors", "gguf", "hdf5", "zip", "tar", "npy", "parquet", "arrow"))
+MAX_CONFIGURATION_BYTES = 1 << 20
+_QUOTING = re.compile(r"template|prompt|description|comment|example|text|card|token", re.IGNORECASE)
 _LIGHTGBM = b"tree\nversion="
 _MXNET = re.compile(rb'"nodes"\s*:\s*\[')
 _XGBOOST = re.compile(rb'\{\s*"(?:learner|version)"\s*:')
@@ -35,6 +39,21 @@ def _judge(source: Source, _: Model) -> Iterator[Problem]:
         return  # the second: a pickle, whose globals are judged and whose texts nothing runs
     if source.base.endswith(_ENDINGS) or _by_content(source):
         yield from code_anywhere(source)
+    elif loader_config(source):
+        yield from _configuration(source)
+
+
+def _configuration(source: Source) -> Iterator[Problem]:
+    """Look at what a configuration says, but for prompts and templates, which may quote."""
+    try:
+        document = parse(
+            source.read(0, MAX_CONFIGURATION_BYTES + 1), max_bytes=MAX_CONFIGURATION_BYTES
+        )
+    except BadJsonError:
+        return  # which the check `templates` reports
+    for place, value in walk(document):
+        if isinstance(value, str) and not _QUOTING.search(place):
+            yield from code_problem(shown(place), value.encode("utf-8", "replace"))
 
 
 def _by_content(source: Source) -> bool:

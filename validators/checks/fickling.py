@@ -10,7 +10,7 @@ from typing import Any
 
 from common.findings import Finding
 from validators import scanners
-from validators.base import Check, Model
+from validators.base import NOT_STARTED, Check, Model
 from validators.scanners import Exhibit
 
 NAME = "fickling"
@@ -71,7 +71,7 @@ def _judge(exhibit: Exhibit, answers: list[Any]) -> list[Finding]:
 
 CHECK = Check(
     name=NAME,
-    version="not needed",
+    version=NOT_STARTED,
     run=run,
     enabled=lambda model: NAME in (model.security.get("scanners") or ()),
     timeout=2 * scanners.TIMEOUT,

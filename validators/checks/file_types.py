@@ -57,7 +57,7 @@ def _path(file: ModelFile) -> Iterator[Finding]:
     try:
         check_path(file.path)
     except UsageError:
-        message = "has a path that leaves the model"
+        message = "has a path that leaves the model, or control characters"
         yield _say(file.path, "error", "path", message, shown(file.path), "give it another name")
 
 

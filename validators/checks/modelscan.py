@@ -8,7 +8,7 @@ from typing import Any
 from common.errors import ModelError
 from common.findings import Finding
 from validators import scanners
-from validators.base import Check, Model
+from validators.base import NOT_STARTED, Check, Model
 from validators.scanners import Exhibit
 
 NAME = "modelscan"
@@ -77,7 +77,7 @@ def _issue(path: str, issue: Mapping[str, Any], allowed: set[str]) -> Finding:
 
 CHECK = Check(
     name=NAME,
-    version="not needed",
+    version=NOT_STARTED,
     run=run,
     enabled=lambda model: model.security.get("enableModelScan") is not False,
     timeout=2 * scanners.TIMEOUT,

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 
 from validators.base import Check, Model
+from validators.formats.code_text import code_problem
 from validators.formats.onnx_graph import Graph, Tensor, looks_like, read
 from validators.formats.paths import inside, path_problems
 from validators.formats.policy import allow, code_severity
@@ -46,6 +47,8 @@ def _judge(source: Source, model: Model) -> Iterator[Problem]:
     for number in sorted(graph.unknown)[:3]:
         message = "the model has a field that the format lacks"
         yield Problem("unknown-field", message, f"field {number}", severity="warning")
+    for key, text in sorted(graph.texts):
+        yield from code_problem(f"metadata {shown(key)}", text.encode("utf-8", "replace"))
     if "ort_config" in graph.metadata:
         message = "the model brings settings for the runtime that loads it"
         yield Problem("onnx-settings", message, "ort_config", severity="warning")

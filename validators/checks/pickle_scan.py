@@ -42,12 +42,17 @@ class _Visit(Visit):
         super().__init__(model)
         self._reached: dict[tuple[str, Global], Reached] = {}
         self._said: set[str] = set()  # of the member that is shown
+        self._left_out = ""  # the last member with unknown globals that are not in `_reached`
 
     def pickle(self, member: Member, found: Found) -> Iterator[Finding]:
         said = self._said
         for judged in judge(found.pickle) if found.matters else ():
             if judged.verdict != "harmless":
-                _add(self._reached, member.path, judged)
+                full = len(self._reached) >= _MOST_REACHED and judged.verdict == "unknown"
+                if full and (member.path, judged.found) not in self._reached:
+                    self._left_out = member.path
+                else:
+                    _add(self._reached, member.path, judged)
             elif judged.caution and judged.caution not in said:
                 said.add(judged.caution)
                 what, where = judged.caution, str(judged.found)
@@ -69,6 +74,9 @@ class _Visit(Visit):
             for (_, found), item in self._reached.items()
             if item.judged.verdict == "unknown" and found not in allowed
         }
+        if self._left_out:
+            message = f"the model names more than {_MOST_REACHED:,} globals that are not harmless"
+            yield _error(self._left_out, "too-many-globals", message, "")
         remedy = _remedy(sorted(unknown))
         found = [
             _finding(path, item, "" if name in allowed else remedy)
@@ -93,8 +101,6 @@ def _once(findings: list[Finding], remedy: str) -> Iterator[Finding]:
 
 def _add(reached: dict[tuple[str, Global], Reached], path: str, judged: Judged) -> None:
     key = (path, judged.found)
-    if judged.verdict == "unknown" and key not in reached and len(reached) >= _MOST_REACHED:
-        return  # the ones before it refuse the model already
     known = reached.get(key, Reached(judged, 0, judged.use.first))
     first = min(known.first, judged.use.first)
     reached[key] = Reached(known.judged, known.count + judged.use.count, first)

@@ -11,7 +11,7 @@ from importlib import metadata
 from common.errors import ModelError
 from common.findings import Finding
 from validators import scanners
-from validators.base import Check, Model
+from validators.base import NOT_STARTED, Check, Model
 from validators.scanners import Exhibit
 
 NAME = "picklescan"
@@ -57,7 +57,7 @@ def _version() -> str:
 
 CHECK = Check(
     name=NAME,
-    version="not needed",
+    version=NOT_STARTED,
     run=run,
     enabled=lambda model: NAME in (model.security.get("scanners") or ()),
     timeout=2 * scanners.TIMEOUT,

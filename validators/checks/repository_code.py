@@ -8,6 +8,7 @@ place is named for review. YAML is looked through by its text: keys, and tags th
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from common.findings import Severity
 from validators.base import Check, Model
@@ -50,7 +51,13 @@ _FETCHES = re.compile(
     rb"|\brm\s+-rf\s+(?:--no-preserve-root|/(?:\s|$)|~)|\bmkfifo\b[^\n]{0,100}\bnc\b",
     re.IGNORECASE,
 )
+_OTHER_SOURCE = re.compile(
+    r"^[^#\n]*(?:--(?:extra-)?index-url|--find-links|--trusted-host|\bgit\+|https?://)[^\n]{0,120}",
+    re.MULTILINE,
+)
 _LEAVE = 'leave it out: security.ignoreFiles = [ "…" ]'
+RECIPES = frozenset(("dockerfile", "containerfile", "makefile", "justfile", "procfile"))
+REQUIREMENTS = frozenset(("requirements.txt", "constraints.txt", "setup.cfg", "pyproject.toml"))
 YAML_ENDINGS = (".yaml", ".yml", "mlmodel")
 MAX_YAML_BYTES = 16 << 20
 _WORDS = (
@@ -91,9 +98,11 @@ def _judge(source: Source, model: Model) -> Iterator[Problem]:
             yield Problem(rule, f"the repository {what}", found, _REMEDY, harder)
     if source.base.endswith(YAML_ENDINGS):
         yield from _tags(source)
-    elif source.base.endswith(PYTHON_TEXTS) and not _is_other(source):
+    elif source.base.endswith(PYTHON_TEXTS) and (not _is_other(source) or _in_torchscript(source)):
         yield from _python(source, model)
-    elif source.base.endswith(SCRIPT_ENDINGS) or "script" in source.kinds:
+    elif source.base in REQUIREMENTS:
+        yield from _requirements(source)
+    elif source.base.endswith(SCRIPT_ENDINGS) or source.base in RECIPES or "script" in source.kinds:
         yield from _script(source, severity)
 
 
@@ -122,7 +131,8 @@ def _script(source: Source, severity: Severity) -> Iterator[Problem]:
 def _known_danger(found: str) -> str:
     """Say why what a configuration names is known as an attack."""
     value = found.partition(" = ")[2] or found
-    names = [*_NAME.findall(value), ".".join(_NAME.findall(value))]
+    names = _NAME.findall(value)
+    names += [".".join(names), f"{names[0]}.any"] if names else []
     judged = [
         name
         for name in names
@@ -142,9 +152,19 @@ def _found(source: Source) -> Iterator[tuple[str, str, str]]:
         yield from _json(source)
 
 
+def _requirements(source: Source) -> Iterator[Problem]:
+    for match in islice(_OTHER_SOURCE.finditer(text_of(source.read(0, MAX_YAML_BYTES))), 3):
+        message = "packages are asked for from elsewhere than the usual index"
+        yield Problem("requirement", message, shown(match[0]), "install none of them", "warning")
+
+
+def _in_torchscript(source: Source) -> bool:
+    return source.container == "zip" and _TORCHSCRIPT.fullmatch(source.member) is not None
+
+
 def _is_other(source: Source) -> bool:
     """Tell checkpoints of torch from Python's own ``.pth`` path files; leave out TorchScript."""
-    if source.container == "zip" and _TORCHSCRIPT.fullmatch(source.member):
+    if _in_torchscript(source):
         return True
     return source.base.endswith(".pth") and "text" not in source.kinds
 

@@ -28,7 +28,7 @@ def _run(model: Model) -> Iterator[Finding]:
         return
     hashes = {path: file.sha256 or file_sha256(file.local) for path, file in places.items()}
     try:
-        covered = verify(model.root / name, hashes, _trust(wanted))
+        covered = verify(model.root, name, hashes, _trust(wanted))
     except ModelError as error:
         rule = "bad-signature" if isinstance(error, IntegrityError) else "cannot-verify"
         got = "" if error.got is None else str(error.got)

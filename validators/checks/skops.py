@@ -95,10 +95,11 @@ def _node(value: dict[str, Any], model: Model, allowed: set[str]) -> Iterator[Pr
     full = name if name.startswith(f"{module}.") else f"{module}.{name}"
     if full in allowed:
         return
-    if why := dangerous_name(full) if not _CLASS.fullmatch(full) else "":
+    known = _CLASS.fullmatch(full) and not _NUMPY_INNER.fullmatch(full)
+    if why := "" if known else dangerous_name(full):
         message = f"the schema names what no model needs: it {why}"
         yield Problem("skops-type", message, shown(full), "do not use this file")
-    elif not _CLASS.fullmatch(full) or _NUMPY_INNER.fullmatch(full):
+    elif not known:
         message = "the schema names a class from outside scikit-learn, numpy and scipy"
         remedy = allow("allowGlobals", full)
         yield Problem("skops-type", message, shown(full), remedy, code_severity(model))

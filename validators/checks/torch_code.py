@@ -24,6 +24,8 @@ _SCRIPT = re.compile(
 _PACKAGE = re.compile(
     r"(?:.*/)?\.data/(?:extern_modules|python_version)|.*/aotinductor/.*", re.IGNORECASE
 )
+_FILES = re.compile(rb"\b(?:torch|ops\.aten|aten)\.(?:from_file|save|load|load_library)\s*\(")
+MAX_BYTES = 16 << 20  # of one file of code
 _MOBILE = (b"PTMF", b"ET12", b"ET13")  # flat buffers of torch's mobile runtimes, at byte 4
 _REMEDY = 'use weights in safetensors; to run it after review: security.policy = "scanned"'
 
@@ -33,6 +35,9 @@ def _judge(source: Source, model: Model) -> Iterator[Problem]:
     if source.container == "zip" and _SCRIPT.match(source.member):
         message = "the archive holds TorchScript, a program that torch runs"
         yield Problem("torchscript", message, shown(source.member), _REMEDY, severity)
+        if match := _FILES.search(source.read(0, MAX_BYTES)):
+            message = "TorchScript in the archive reads or writes files"
+            yield Problem("torchscript-file", message, shown(match[0]), "do not use this file")
     elif source.container == "zip" and _PACKAGE.fullmatch(source.member):
         message = "the archive holds a package with code for torch"
         yield Problem("torch-package", message, shown(source.member), _REMEDY, severity)

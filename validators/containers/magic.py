@@ -3,6 +3,8 @@
 import re
 import struct
 
+from validators.containers.limits import HEAD_BYTES
+
 _TAR_MAGIC_AT = 257
 _TAR_SUM = slice(148, 156)
 _TAR_BLOCK = 512
@@ -20,6 +22,8 @@ _SCRIPT = re.compile(rb"#![ \t]*[!-~][ -~\t]{0,254}(?:\r?\n|\Z)")
 _PE_MOST_STUB = 1 << 20  # bytes before the header of a program for Windows; must be aligned
 _BYTECODE_MAJORS = (12, 13, 14)  # high byte of the magic of Python 3.6 and later
 _BYTECODE_MOST_FLAGS = 3
+_BYTECODE_FIRST, _BYTECODE_WITH_FLAGS = 3000, 3390  # of Python 3.0, and of 3.7
+_BYTECODE_2 = frozenset((62131, 62161, 62211))  # Python 2.5 to 2.7
 _ARFF = b"!<arch>\n"
 _ZFILE_SIZE = slice(2, 21)
 _ZSTD = re.compile(rb"(?s)[\x50-\x5f]\x2aM\x18|[\x1e\x22-\x28]\xb5/\xfd")  # skipped, or old
@@ -31,7 +35,9 @@ _MAGICS = (
     (b"(\xb5/\xfd", "zstd"), (b"7z\xbc\xaf'\x1c", "7z"), (b"\x93NUMPY", "npy"),
     (b"GGUF", "gguf"), (b"\x89HDF\r\n\x1a\n", "hdf5"),
     (b"MZqFpD='", "pe"), (b"jartsr='", "script"),  # llamafile and other portable executables
-    (b"\x7fELF", "elf"), (b"\xac\xed\0\5", "java-objects"), (b"Rar!\x1a\x07", "rar"),
+    (b"\x7fELF", "elf"), (b"\xac\xed\0\5", "java-objects"), (b"dex\n0", "dalvik"),
+    (b"\x1bLua", "lua-bytecode"), (b"BC\xc0\xde", "llvm-bitcode"), (b"\xed\xab\xee\xdb", "rpm"),
+    (b"Rar!\x1a\x07", "rar"),
     (b'\x04"M\x18', "lz4"), (b"\x1f\x9d", "compress"), (b"MSCF", "cab"), (_ARFF, "ar"),
     (b"LZIP", "lzip"), (b"hsqs", "squashfs"), (b"sqsh", "squashfs"), (b"\0asm", "wasm"),
     (b"!<thin>\n", "ar"), (b"\x89LZO\0\r\n\x1a\n", "lzop"), (b"\xff\x06\0\0sNaPpY", "snappy"),
@@ -50,7 +56,10 @@ UNREADABLE = frozenset(
     },
 )  # fmt: skip
 # Machine code, byte code and object graphs: nothing here can say what they do.
-NATIVE = frozenset({"elf", "pe", "mach-o", "java-class", "java-objects", "python-bytecode"})
+NATIVE = frozenset(
+    {"elf", "pe", "mach-o", "java-class", "java-objects", "python-bytecode", "dalvik"}
+    | {"lua-bytecode", "llvm-bitcode"}
+)
 EXECUTABLE = NATIVE | {"script", "wasm"}
 
 
@@ -92,7 +101,10 @@ def is_text(head: bytes) -> bool:
     try:
         text = head.decode()
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:  # a character may be cut at the end
+        cut = (
+            len(head) >= HEAD_BYTES and error.start >= len(head) - 4
+        )  # in the midst of a character
+        if not cut:
             return False
         text = head[: error.start].decode()
     return all(character >= " " or character in "\t\r\n\f\x1b" for character in text)
@@ -141,8 +153,13 @@ def _is_pe(head: bytes) -> bool:
 
 
 def _is_bytecode(head: bytes) -> bool:
+    if head[2:4] != b"\r\n":
+        return False
+    number = int.from_bytes(head[:2], "little")
+    if number < _BYTECODE_WITH_FLAGS or number in _BYTECODE_2:
+        return number >= _BYTECODE_FIRST
     flags = int.from_bytes(head[4:8], "little")  # https://peps.python.org/pep-0552/
-    return head[2:4] == b"\r\n" and head[1] in _BYTECODE_MAJORS and flags <= _BYTECODE_MOST_FLAGS
+    return head[1] in _BYTECODE_MAJORS and flags <= _BYTECODE_MOST_FLAGS
 
 
 def _is_safetensors(head: bytes) -> bool:

@@ -2,13 +2,14 @@
 
 Source: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html. The HDF5 library is
 neither in the closure of this project nor meant for hostile files (each year brings memory errors
-in it), so this reader follows the parts of the format that h5py uses by default. What it does not
-follow (dense storage, shared messages) it reports, so nothing hides there.
+in it), so this reader follows the parts of the format that h5py uses. What it does not follow
+(shared messages, compressed heaps) it reports, so nothing hides there.
 """
 
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+from validators.formats.hdf5_dense import links
 from validators.formats.problem import FormatError, Problem
 from validators.formats.source import Source, shown
 
@@ -136,7 +137,7 @@ class Reader:
             case 0x06:
                 return self._link(data)
             case 0x02:
-                self._link_info(data)
+                return self._link_info(data)
             case 0x11 if len(data) >= 16:  # noqa: PLR2004 - two addresses
                 return self._tree(number(data[:8]))
         return []
@@ -145,10 +146,12 @@ class Reader:
         remedy = "save the model again with all its data in one file"
         self.found.problems[Problem(rule, message, shown(data[:40]), remedy)] = None
 
-    def _link_info(self, data: bytes) -> None:
+    def _link_info(self, data: bytes) -> list[int]:
         start = 2 + (8 if len(data) > 1 and data[1] & 1 else 0)
-        if number(data[start : start + 8]) != UNDEFINED:
-            fail("a group keeps its links in dense storage, which is not read here", "fractal heap")
+        heap, tree = number(data[start : start + 8]), number(data[start + 8 : start + 16])
+        if heap == UNDEFINED:
+            return []
+        return [child for link in links(self, heap, tree) for child in self._link(link)]
 
     def _link(self, data: bytes) -> list[int]:
         flags, position, kind = data[1], 2, _HARD_LINK

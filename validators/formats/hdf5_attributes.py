@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from math import prod
 
 from validators.formats.hdf5 import (
+    ATTRIBUTE,
     ATTRIBUTE_INFO,
     MAX_TEXT_BYTES,
     UNDEFINED,
@@ -16,6 +17,7 @@ from validators.formats.hdf5 import (
     fail,
     number,
 )
+from validators.formats.hdf5_dense import attributes
 from validators.formats.problem import Problem
 from validators.formats.source import Source, shown
 
@@ -52,8 +54,9 @@ def _root_texts(reader: Reader, messages: list[Message]) -> Iterator[tuple[str, 
     for message in messages:
         if message.kind == ATTRIBUTE_INFO:
             start = 2 + (2 if message.data[1:2] and message.data[1] & 1 else 0)
-            if number(message.data[start : start + 8]) != UNDEFINED:
-                fail("attributes are kept in dense storage, which is not read here", "fractal heap")
+            heap, tree = (number(message.data[at : at + 8]) for at in (start, start + 8))
+            dense = attributes(reader, heap, tree) if heap != UNDEFINED else ()
+            yield from _root_texts(reader, [Message(ATTRIBUTE, *item) for item in dense])
         elif message.flags & 2:
             fail("an attribute is shared between objects", "shared message")
         else:

@@ -15,7 +15,7 @@ from typing import Any
 from validators.base import Model
 from validators.formats.code_text import code_problem
 from validators.formats.json_text import Document, walk
-from validators.formats.keras_names import CLASSES, FUNCTIONS
+from validators.formats.keras_names import CLASSES, FUNCTIONS, OPTIMIZERS
 from validators.formats.policy import allow, code_severity
 from validators.formats.problem import Problem
 from validators.formats.python_source import dangerous_name
@@ -41,7 +41,11 @@ _HUB_MODULE = re.compile(
 )
 _CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9_]*")
 _VALUES = frozenset(
-    ("__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__")
+    (
+        *("__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"),
+        # In the metadata of SavedModels of Keras 2; types are looked up in a registry.
+        *("__tuple__", "TensorShape", "TypeSpec"),
+    )
 )
 # What Keras 2 writes into a SavedModel for tuples, shapes and types; they hold no `config`.
 _PLAIN_VALUES = frozenset(("__tuple__", "TensorShape", "TypeSpec", "CompositeTensor"))
@@ -159,7 +163,9 @@ def _function(value: dict[str, Any], module: str | None) -> Iterator[Problem]:
 
 def _class(value: dict[str, Any], name: str, module: str | None, model: Model) -> Iterator[Problem]:
     if module is None:
-        if name not in CLASSES | FUNCTIONS:
+        # NB: Keras 2.11 and later registers its own optimizers as if they were custom ones.
+        own = name.removeprefix("Custom>") in OPTIMIZERS or name in CLASSES | FUNCTIONS
+        if not own:
             message = "a class is unknown here, it would come from code that the model brings"
             yield _refused("keras-unknown-class", message, value, severity=code_severity(model))
     elif not (_KERAS_MODULE.fullmatch(module) or _HUB_MODULE.fullmatch(module)):

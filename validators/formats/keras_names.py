@@ -123,3 +123,9 @@ CLASSES = frozenset((_CLASSES + _OPERATIONS).split()) | {
     f"Custom>{name}" for name in _REGISTERED.split()
 }
 FUNCTIONS = frozenset(_FUNCTIONS.split())
+OPTIMIZERS = frozenset(
+    (
+        *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Nadam"),
+        *("RMSprop", "SGD"),
+    )
+)

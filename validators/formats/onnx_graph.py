@@ -26,7 +26,7 @@ _OWN: dict[str, set[int]] = {
     "function": {1, 10},
     "tensor": {8, 13, 14},
     "opset": {1},
-    "entry": {1},
+    "entry": {1, 2},
 }
 _MODEL_FIELDS = frozenset((*range(1, 9), 14, 20, 25, 26))
 _FIRST_BYTES = frozenset((8, 0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72, 0xA2, 0xCA, 0xD2))
@@ -54,6 +54,7 @@ class Graph:
         domains: of the operator sets it imports.
         tensors: those with external data.
         metadata: keys of the model's own metadata.
+        texts: (key, value) of it, as far as they are looked at.
         unknown: numbers of fields that the format lacks.
     """
 
@@ -61,6 +62,7 @@ class Graph:
     functions: set[tuple[str, str]] = field(default_factory=set)
     domains: set[str] = field(default_factory=set)
     metadata: set[str] = field(default_factory=set)
+    texts: set[tuple[str, str]] = field(default_factory=set)
     tensors: list[Tensor] = field(default_factory=list)
     unknown: set[int] = field(default_factory=set)
     nodes: int = 0
@@ -162,4 +164,7 @@ class _Walk:
         self.graph.domains |= set(self._texts(own, 1))
 
     def _metadata(self, own: list[Field]) -> None:
-        self.graph.metadata |= set(self._texts(own, 1))
+        keys = self._texts(own, 1)
+        self.graph.metadata |= set(keys)
+        if len(self.graph.texts) < MAX_OWN:
+            self.graph.texts |= {(key, text) for key in keys[-1:] for text in self._texts(own, 2)}

@@ -23,7 +23,7 @@ _STARTS = re.compile(
     r"os\.(?:system|popen\w*|exec[lv]p?e?|spawn[lv]p?e?|posix_spawnp?|startfile|fork|forkpty)"
     r"|(?:posix|nt)\.\w+|subprocess\.\w+|_posixsubprocess\.\w+|pty\.\w+|commands\.\w+|popen2\.\w+"
     r"|asyncio\.(?:subprocess\.)?create_subprocess_\w+|platform\.popen|pexpect\.\w+|sh\.\w+|plumbum\.\w+"
-    r"|(?:os|subprocess|pty|posix)\.\*|distutils\.spawn\.spawn|torch\.utils\.cpp_extension\.load\w*"
+    r"|(?:os|subprocess|pty|posix)\.\*|pip\.(?:\w+\.)*main|distutils\.spawn\.spawn|torch\.utils\.cpp_extension\.load\w*"
 )
 _HARMLESS_STARTS = frozenset(
     (
@@ -59,8 +59,10 @@ _SECRET_PLACES = re.compile(
     r"|/etc/(?:passwd|shadow)|\bid_(?:rsa|ed25519)\b|/var/run/secrets|/proc/self/environ"
     r"|169\.254\.169\.254|/dev/tcp/"
 )
+_REMOVERS = frozenset(("shutil.rmtree", "os.removedirs"))
+_ALL_FILES = frozenset(("/", "~", "~/", "/home", "/root", "C:\\", "/etc", "/usr", "/var"))
 _SHELL_STARTUP = re.compile(
-    r"\.(?:bashrc|profile|zshrc|bash_profile)\b|authorized_keys|/etc/cron|crontab\b"
+    r"\bLD_PRELOAD\b|\.(?:bashrc|profile|zshrc|bash_profile)\b|authorized_keys|/etc/cron|crontab\b"
 )
 
 
@@ -218,6 +220,9 @@ def _secrets(found: _Finder) -> Iterator[tuple[str, str, int]]:
             yield "changes what the user's shell runs", text, line
         elif outward and _SECRET_PLACES.search(text):
             yield f"takes secrets while it talks to others ({outward})", text, line
+    for remover in _REMOVERS & found.used.keys():
+        if _ALL_FILES & found.texts.keys():
+            yield "removes what is not the model's", remover, found.used[remover]
     if outward and found.environment:
         yield "takes the whole environment while it talks to others", outward, found.environment
 

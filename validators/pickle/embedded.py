@@ -6,31 +6,33 @@ unpickles base64 in its JSON, Ray bytes in its checkpoints, PyTables attributes 
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from validators.pickle import opcodes as op
 from validators.pickle.stream import pickles
 from validators.pickle.values import Pickle
-from validators.pickle.window import Source
+from validators.pickle.window import CUT, ENDED, Source
 
 MOST_BYTES = 64 << 20  # searched, from the beginning
 _PIECE_BYTES = 16 << 20
-_OVERLAP_BYTES = 1 << 20  # that consecutive pieces share; no longer text is decoded whole
+_OVERLAP_BYTES = 1 << 20  # that consecutive pieces share, and the most that is decoded at once
+_FIRST_BYTES = 16 << 10  # of text that are decoded to see whether it is a pickle
 _MOST_OPCODES = 50_000  # of one
-_MOST_IN_ALL = 2_000_000
-_PRICE = 20  # opcodes that beginning to read one is worth
+_MOST_IN_ALL = 1_000_000
+_PRICE = 100  # opcodes that beginning to read one is worth
 _DEPTH = 3  # encoded in what is encoded
-_SHORTEST = 16  # characters
 
 _RAW = re.compile(rb"\x80[\x02-\x05](?=(.))", re.DOTALL)
 # The first two characters are those of PROTO; the third begins with the protocol.
-_BASE64 = rb"gA[I-X](?:[A-Za-z0-9+/_-]|\\[n/]|\n){%d,}" % _SHORTEST
-_HEX = rb"80(?:0[2-5])(?:[0-9A-Fa-f]{2}){%d,}" % (_SHORTEST // 2)
-_IN_BYTES = re.compile(b"(?P<base64>%s)|(?P<hex>%s)" % (_BASE64, _HEX))
-# In a text it is a word of its own; in a pickle its length precedes it, which can be a letter.
-_IN_TEXT = re.compile(rb"(?<![A-Za-z0-9+/_-])(?:%s)" % _IN_BYTES.pattern)
+_BASE64 = re.compile(rb"gA[I-X][A-Za-z0-9+/_-]{9}")
+_HEX = re.compile(rb"80(?:0[2-5])[0-9A-Fa-f]{12}")
+_BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_\\\n-]*")
+_HEX_RUN = re.compile(rb"(?:[0-9A-Fa-f]{2})*")
+_WORD = re.compile(rb"[A-Za-z0-9+/_-]")
 _BREAKS = re.compile(rb"\\n|\n|\\(?=/)")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
+
+Decode = Callable[[bytes, int, int], bytes]
 
 
 class _Bytes:
@@ -60,36 +62,56 @@ class _Search:
         self._source, self._depth, self._left = source, depth, left
 
     def run(self, start: int, end: int, *, raw: bool) -> Iterator[Pickle]:
-        seen = start - 1
         for first in range(start, end, _PIECE_BYTES):
             piece = self._source.read_at(first, min(_PIECE_BYTES + _OVERLAP_BYTES, end - first))
-            for at in _raw_places(piece) if raw else ():
-                if first + at > seen:
-                    seen = first + at
-                    yield from self._walk(self._source, seen, seen)
-            for match in (_IN_BYTES if raw else _IN_TEXT).finditer(piece):
-                yield from self._decoded(_decode(match), first + match.start())
-            if not piece or self._left <= 0:
+            yield from self._piece(piece, first, raw=raw)
+            if self._left <= 0:
                 break
-        if self._left <= 0:
+        if self._left <= 0 and not self._depth:
             said = "more pickles in it than are followed"
             yield Pickle(start, notes=[("too-many-opcodes", said, start)])
 
-    def _walk(self, source: Source, start: int, place: int) -> Iterator[Pickle]:
+    def _piece(self, piece: bytes, first: int, *, raw: bool) -> Iterator[Pickle]:
+        for match in _RAW.finditer(piece, 0, _PIECE_BYTES) if raw else ():
+            if self._left <= 0:
+                return
+            if op.known(match[1][0]):
+                yield from self._walk(self._source, first + match.start())
+        for pattern, decode in ((_BASE64, _base64), (_HEX, _hex)):
+            for match in pattern.finditer(piece, 0, _PIECE_BYTES):
+                if self._left <= 0:
+                    return
+                # NB: in a text it is a word; in a pickle its length, maybe a letter, precedes it.
+                if raw or not _WORD.match(piece, match.start() - 1):
+                    yield from self._text(decode, piece, match.start(), first)
+
+    def _walk(self, source: Source, start: int) -> Iterator[Pickle]:
+        pickle = self._first(source, start)
+        if pickle and pickle.complete and pickle.called:
+            yield pickle
+
+    def _first(self, source: Source, start: int) -> Pickle | None:
         if self._left <= 0:
-            return
+            return None
         pickle = next(pickles(source, start, min(_MOST_OPCODES, self._left)), None)
         self._left -= _PRICE + (pickle.opcodes if pickle else 0)
-        if pickle and pickle.complete and pickle.called:
-            yield _moved(pickle, place)
+        return pickle
 
-    def _decoded(self, data: bytes, place: int) -> Iterator[Pickle]:
-        inner = _Bytes(data)
-        yield from self._walk(inner, 0, place)
+    def _text(self, decode: Decode, piece: bytes, at: int, first: int) -> Iterator[Pickle]:
+        """Decode what may be a pickle, and look at what it may hold in turn."""
+        for most in (_FIRST_BYTES, _OVERLAP_BYTES):
+            inner = _Bytes(decode(piece, at, at + most))
+            pickle = self._first(inner, 0)
+            if not pickle or pickle.stopped not in (ENDED, CUT):
+                break
+        if not pickle or not pickle.complete:
+            return
+        if pickle.called:
+            yield _moved(pickle, first + at)
         if self._depth < _DEPTH:
             search = _Search(inner, self._depth + 1, self._left)
-            for pickle in search.run(2, len(data), raw=True):
-                yield _moved(pickle, place)
+            for found in search.run(2, pickle.end, raw=True):
+                yield _moved(found, first + at)
             self._left = search._left
 
 
@@ -101,14 +123,16 @@ def _moved(pickle: Pickle, place: int) -> Pickle:
     return pickle
 
 
-def _raw_places(piece: bytes) -> Iterator[int]:
-    return (match.start() for match in _RAW.finditer(piece) if op.known(match[1][0]))
-
-
-def _decode(match: re.Match[bytes]) -> bytes:
-    if match["hex"]:
-        return binascii.unhexlify(match["hex"])
-    plain = _BREAKS.sub(b"", match["base64"]).translate(_URL_SAFE)
+def _base64(text: bytes, start: int, end: int) -> bytes:
+    run = _BASE64_RUN.match(text, start, end)
+    plain = run[0] if run else b""
+    if b"\n" in plain or b"\\" in plain:
+        plain = _BREAKS.sub(b"", plain).partition(b"\\")[0]
+    plain = plain.translate(_URL_SAFE)
     whole, rest = divmod(len(plain), 4)
-    padded = plain + b"=" * (4 - rest) if rest > 1 else plain[: 4 * whole]
-    return binascii.a2b_base64(padded)
+    return binascii.a2b_base64(plain + b"=" * (4 - rest) if rest > 1 else plain[: 4 * whole])
+
+
+def _hex(text: bytes, start: int, end: int) -> bytes:
+    run = _HEX_RUN.match(text, start, end)
+    return binascii.unhexlify(run[0] if run else b"")

@@ -2,11 +2,19 @@
 
 from collections.abc import Sequence
 
-from validators.containers import is_text
+from validators.containers import HEAD_BYTES, is_text
 from validators.pickle.values import Global, Pickle, Use
 from validators.pickle.verdicts import danger
 from validators.pickle.window import ENDED
 
+STOP = b"."
+# What broken pickles name, and no text does on its second line behind a module on its first.
+_CALLED = frozenset(
+    {
+        "system", "popen", "Popen", "spawn", "eval", "exec", "execfile", "compile", "apply",
+        "__import__", "getattr", "import_module", "check_output", "check_call", "run_path", "loads",
+    }
+)  # fmt: skip
 _PROSE = frozenset("()[]{}<>,;:!?\"'`/\\|=*")  # in no name of a module or of what is in one
 
 
@@ -24,8 +32,9 @@ def matters(pickle: Pickle, head: bytes, *, later: bool) -> bool:
 
     A text can begin with a line ``config`` and a second line, which is the opcode GLOBAL for a
     module ``onfig``; an unpickler that reads it ends at the next word, having called nothing. So
-    where a walk breaks off in plain text, only calls count. Numbers, too, can begin with an opcode:
-    where a walk breaks off in them, only what has a proper name or is called counts.
+    where a walk breaks off in plain text, only calls count, and what is nearly one. Numbers, too,
+    can begin with an opcode: where a walk breaks off in them, only what has a proper name or is
+    called counts.
 
     Args:
         pickle: that was walked.
@@ -38,9 +47,17 @@ def matters(pickle: Pickle, head: bytes, *, later: bool) -> bool:
         return True
     plausible = {found: use for found, use in pickle.uses.items() if _plausible(found, use)}
     if is_text(head) and not later:
-        whole = pickle.stopped == ENDED  # nothing but opcodes in it
-        return any(use.called or (whole and danger(found)) for found, use in plausible.items())
+        whole = pickle.stopped == ENDED or _nearly_all(pickle, head)
+        return any(
+            use.called or ((whole or found.name in _CALLED) and danger(found))
+            for found, use in plausible.items()
+        )
     return bool(plausible)
+
+
+def _nearly_all(pickle: Pickle, head: bytes) -> bool:
+    """Whether a short file is nothing but opcodes, of which the last but one fails."""
+    return len(head) < HEAD_BYTES and len(head) - pickle.end <= len(STOP)
 
 
 def _hides(pickle: Pickle) -> bool:

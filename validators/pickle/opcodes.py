@@ -12,13 +12,14 @@ from validators.pickle.values import (
     INSTANCE,
     LOADED,
     OPAQUE,
+    TENSOR,
     TUPLE,
     Dtype,
     Global,
     Value,
     Wrapper,
 )
-from validators.pickle.window import Ended
+from validators.pickle.window import CUT, ENDED, Ended
 
 if TYPE_CHECKING:
     from validators.pickle.machine import Machine
@@ -52,6 +53,7 @@ _STRINGS = {
 _NO_NAMES = (int, tuple, dict, Dtype, Wrapper)
 _DTYPE = Global("numpy", "dtype")
 _RECORD = Global("numpy", "record")
+_REBUILDING = "torch._utils"  # module of the functions that make tensors
 
 FAST = frozenset({MEMOIZE, BINPUT, LONG_BINPUT, BINGET, POP, MARK, SHORT_BINUNICODE, BINUNICODE})
 
@@ -76,7 +78,7 @@ def _step(m: Machine, size: int) -> bytes:
     """Read the fixed argument of the current opcode and move behind it."""
     argument = m.window.at(m.pos + 1, size)
     if len(argument) < size:
-        raise Ended("the data ends")
+        raise Ended(ENDED)
     m.pos += 1 + size
     return argument
 
@@ -89,7 +91,7 @@ def _line(m: Machine) -> bytes | None:
 def _skip(m: Machine, size: int) -> None:
     """Move over a variable argument, which has to exist."""
     if size and not m.window.exists(m.pos + size - 1):
-        raise Ended("an argument longer than the data")
+        raise Ended(CUT)
     m.pos += size
 
 
@@ -271,6 +273,9 @@ def _fill(m: Machine, items: list[Value]) -> None:
     for key in items[::2]:
         if key.__class__ is Global:
             m.pickle.uses[key].keys += 1
+    if target is TENSOR:
+        # https://nvd.nist.gov/vuln/detail/CVE-2026-24747: it corrupts torch's memory.
+        m.note("changes-tensor", "sets items of a tensor as if it were a dictionary")
     if not isinstance(target, dict):
         return
     for key, value in zip(items[::2], items[1::2], strict=False):
@@ -387,6 +392,8 @@ def _call(m: Machine, function: Value, arguments: Value, *, constructs: bool = T
 def _result(m: Machine, function: Value, arguments: Value) -> Value:
     if function in ARRAY_WRAPPERS:
         return m.wrapper()
+    if isinstance(function, Global) and function.module == _REBUILDING:
+        return TENSOR
     if function == _DTYPE and isinstance(arguments, tuple) and arguments:
         code = b"V0" if arguments[0] == _RECORD else arguments[0]
         return Dtype(code, item_size(code)) if isinstance(code, bytes) else OPAQUE

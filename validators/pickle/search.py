@@ -17,11 +17,12 @@ from validators.pickle.machine import MAX_OPCODES
 from validators.pickle.stream import pickles
 from validators.pickle.values import Pickle
 
+_NPY_MAJOR = 6  # offset of the format's version
 _NPY_LENGTHS = {1: (8, 2)}  # major version: place and width of the header's size
 _NPY_LATER = (8, 4)
 _ITEM_BYTES = (1, 2, 4, 8, 16)  # of torch's storages
 _MOST_PLACES = 20_000  # looked at in one tar member
-_MOST_DIMENSIONS = 64
+_MOST_DIMENSIONS = 4096
 _PROTO = 0x80
 _REST_BYTES = 1 << 20  # behind a pickle, searched for another
 _REST_CANDIDATES = 256
@@ -91,8 +92,8 @@ def _within(member: Member, start: int, end: int, *, raw: bool = True) -> Iterat
 
 def _starts(member: Member) -> Iterator[int]:
     yield 0
-    if "npy" in member.kinds:
-        place, width = _NPY_LENGTHS.get(member.head[6], _NPY_LATER)
+    if "npy" in member.kinds and len(member.head) > _NPY_MAJOR:
+        place, width = _NPY_LENGTHS.get(member.head[_NPY_MAJOR], _NPY_LATER)
         yield place + width + int.from_bytes(member.head[place : place + width], "little")
 
 
@@ -123,13 +124,17 @@ def _between_raw_data(member: Member) -> Iterator[Found]:
     """
     todo, seen = [0], {0}
     while todo and len(seen) < _MOST_PLACES:
-        for pickle in _follow(member, todo.pop(), _REST_OPCODES):
+        for pickle in _follow(member, todo.pop()):
+            sure = pickle.complete or (pickle.declared and pickle.called)
+            yield Found(pickle, sure and evidence.matters(pickle, member.head, later=True))
             if not pickle.complete:
                 break
-            yield Found(pickle, evidence.matters(pickle, member.head, later=True))
             places = [place for place in _behind_raw(member, pickle.end) if place not in seen]
             seen.update(places)
             todo += places
+    if todo:
+        said = ("too-many-opcodes", "more storages, or more of them, than are followed", todo[-1])
+        yield Found(Pickle(todo[-1], notes=[said]), matters=False)
 
 
 def _behind_raw(member: Member, start: int) -> Iterator[int]:

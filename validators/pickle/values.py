@@ -17,6 +17,7 @@ DATA = Kind("DATA")  # a number, a list, bytes …: neither a name nor callable
 TUPLE = Kind("TUPLE")  # a tuple of whatever
 INSTANCE = Kind("INSTANCE")  # what a class's `__new__` gave: no name, but it may be callable
 OPAQUE = Kind("OPAQUE")  # what a call gave, or a string too many to keep
+TENSOR = Kind("TENSOR")  # what torch rebuilt
 LOADED = Kind("LOADED")  # what the loader gave for a persistent id: anything, also a class
 
 

@@ -6,6 +6,7 @@ WINDOW_BYTES = 256 << 10
 LONGEST_NAME = 64 << 10  # bytes of a text argument that are kept; the rest is skipped
 LOOKAHEAD = 16  # bytes; more than an opcode and its fixed part need
 ENDED = "the data ends"  # why a walk stops where nothing follows
+CUT = "an argument longer than the data"
 _FIND_BYTES = 1 << 20
 
 
@@ -65,9 +66,6 @@ class Window:
 
         Returns:
             The text (None when it is longer than `LONGEST_NAME`) and the offset behind its end.
-
-        Raises:
-            Ended: there is nothing.
         """
         first = offset - self.base
         if 0 <= first < self.end:
@@ -87,7 +85,5 @@ class Window:
                 whole = size <= LONGEST_NAME
                 return (self.source.read_at(offset, size) if whole else None), after
             position += len(piece)
-        if position == offset:
-            raise Ended(ENDED)
-        size = position - offset - 1
+        size = max(position - offset - 1, 0)
         return (self.source.read_at(offset, size) if size <= LONGEST_NAME else None), position

@@ -112,6 +112,8 @@ def by_opcode() -> Iterator[Sample]:
         + b"2" + arg + b"\x87R.",
         "attributes of what the loader gave": proto(2) + b"(" + short("module")
         + sg("torch", "Tensor") + b"tQN}" + short("a") + b"Ns\x86b.",
+        "items of a tensor": proto(2) + g("torch._utils", "_rebuild_tensor_v2") + b")R" + arg
+        + b"Ns.",
         "module whose file has an odd name, broken off": b"cmy-module\ngo\n" + arg + b"\x85R\xff",
     }  # fmt: skip
     for title, data in forms.items():
@@ -209,6 +211,10 @@ def by_stream() -> Iterator[Sample]:
     yield Sample("old, broken behind the payload", OLD[:-1] + b"\xff")
     yield Sample("old, then text", OLD[:-1] + b"this is only text\n")
     yield Sample("old, then an unknown memo entry", OLD[:-1] + b"g99\n.")
+    yield Sample("mark in the wrong place", b"(cposix\nsystem\nS'true'\ntR.")
+    yield Sample("comment behind the global", b"cposix\nsystem\n#\n(S'true'\ntR.")
+    yield Sample("string without an end", b"(cpty\nspawn\nS'true'o.")
+    yield Sample("underflow behind an odd byte", b"(I42\ncctypes\nc_void_p\n\x86R.")
     yield Sample("stack underflow behind the payload", evil[:-1] + b"0000000.")
     yield Sample("memo of the pickle before", proto() + short("os") + b"\x94." + proto()
                  + b"h\0" + short("system") + b"\x93" + short("x") + b"\x85R.")  # fmt: skip

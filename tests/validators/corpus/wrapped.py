@@ -1,5 +1,6 @@
 """Malicious pickles in containers, whose headers may lie."""
 
+import base64
 import bz2
 import gzip
 import io
@@ -139,6 +140,9 @@ def others() -> Iterator[Sample]:
         ("storages", proto(2) + b"K\2." + storage + raw + EVIL),
     )
     yield Sample("torch's tar format, behind a storage", tar, "old.pt")
+    late = proto() + b"N0" * 40_000 + EVIL[2:]
+    tar = make_tar(("storages", proto(2) + b"K\2." + storage + raw + late))
+    yield Sample("torch's tar format, behind a storage and no-ops", tar, "old.pt")
     shape = struct.pack("<i", 1) + b"\0\0\0\0" + struct.pack("<qqq", 3, 1, 0)
     tar = make_tar(("tensors", proto(2) + b"K\2." + storage + shape + EVIL))
     yield Sample("torch's tar format, behind a shape", tar, "old.pt")
@@ -206,5 +210,25 @@ def arrays() -> Iterator[Sample]:
     yield Sample("joblib: old, behind an array", _wrapper(b"K\1\x85", "f8") + b"\0" + eight + OLD)
 
 
+def embedded() -> Iterator[Sample]:
+    """Pickles that a loader unpacks out of another file in a second step."""
+    text = base64.b64encode(EVIL)
+    other = proto() + call(sg("os", "system"), "?~" * 9) + STOP  # in which URLs' letters occur
+    yield Sample("bytes in a pickle", proto() + b"C" + bytes([len(EVIL)]) + EVIL + STOP)
+    yield Sample("base64 in a pickle", proto() + short(text) + STOP)
+    yield Sample(
+        "URL's base64 in a pickle", proto() + short(base64.urlsafe_b64encode(other)) + STOP
+    )
+    yield Sample("hexadecimal in a pickle", proto() + short(EVIL.hex()) + STOP)
+    twice = proto() + short(text) + STOP
+    yield Sample("base64 in base64", proto() + short(base64.b64encode(twice)) + STOP)
+    entry = b'{"policy": {":serialized:": "%s"}}' % text
+    yield Sample("base64 in stable-baselines3's JSON", make_zip(Member("data", entry, 8)), "m.zip")
+    lines = b'{"a": "%s"}' % base64.encodebytes(EVIL * 3).replace(b"\n", b"\\n")
+    yield Sample("base64 in lines", lines, "config.json")
+    yield Sample("bytes in HDF5", b"\x89HDF\r\n\x1a\n" + b"\0" * 999 + EVIL, "m.h5")
+    yield Sample("bytes in a file of unknown format", b"\x01\xffunknown\0" * 99 + EVIL, "m.db")
+
+
 def samples() -> list[Sample]:
-    return [sample for group in (zips, streams, others, arrays) for sample in group()]
+    return [sample for group in (zips, streams, others, arrays, embedded) for sample in group()]

@@ -12,6 +12,7 @@ from tests.validators.formats.corpus import (
     keras_files,
     numpy_files,
     onnx_files,
+    other_files,
     safetensors_files,
     templates,
     tensorflow_files,
@@ -27,13 +28,15 @@ MODULES = (
     keras_files,
     numpy_files,
     onnx_files,
+    other_files,
     safetensors_files,
     templates,
     tensorflow_files,
 )
 CHECKS = (
-    "archives", "gguf", "keras", "notebooks", "numpy_files", "onnx", "repository_code",
-    "safetensors", "savedmodel", "templates", "torch_code",
+    "archives", "coreml", "embedded_code", "flax", "gguf", "keras", "notebooks", "numpy_files",
+    "onnx", "paddle", "repository_code", "safetensors", "savedmodel", "serialized", "skops",
+    "templates", "tflite", "torch_code", "xml_models",
 )  # fmt: skip
 DOCS = Path(__file__).parents[3] / "docs/validation.md"
 BENIGN = [case for module in MODULES for case in module.benign()]

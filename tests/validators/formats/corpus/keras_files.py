@@ -261,6 +261,11 @@ def _link_among_many(file: h5py.File) -> None:
     file["g150/x"] = h5py.ExternalLink("other.h5", "/")
 
 
+def _many_links(file: h5py.File) -> None:
+    for index in range(700):  # enough for a heap of several blocks and a tree of two levels
+        file.create_group(f"a_group_with_a_long_name_{index:03}")
+
+
 def _many_attributes(file: h5py.File) -> None:
     for index in range(40):
         file.attrs[f"a{index:02}"] = index
@@ -270,6 +275,8 @@ def _many_attributes(file: h5py.File) -> None:
 def hdf5_lies() -> dict[str, tuple[str, bytes]]:
     """Give hostile HDF5 files with the rules that name them."""
     plain = hdf5(EVIL)
+    dense = hdf5(EVIL, edit=_many_attributes, libver="latest")
+    many = hdf5(None, edit=_link_among_many, libver="latest")
     place = plain.index(b"GCOL")
     root = int.from_bytes(plain[64:72], "little") + 16
     again = b"\x10\0\x10\0\0\0\0\0" + root.to_bytes(8, "little") + (24).to_bytes(8, "little")
@@ -286,8 +293,16 @@ def hdf5_lies() -> dict[str, tuple[str, bytes]]:
         "user-block-far": ("keras-lambda", hdf5(EVIL, userblock_size=1 << 20)),
         "padded": ("keras-lambda", hdf5(" " * 200_000 + EVIL)),
         "among-attributes": ("keras-lambda", hdf5(EVIL, edit=_many_attributes)),
-        "dense-attributes": ("hdf5-unreadable", hdf5(EVIL, edit=_many_attributes, libver="latest")),
-        "tracked": ("hdf5-unreadable", hdf5(EVIL, edit=_many_attributes, track_order=True)),
+        "dense-attributes": ("keras-lambda", dense),
+        "dense-huge": (
+            "keras-lambda",
+            hdf5(np.bytes_(" " * 9000 + EVIL), edit=_many_attributes, libver="latest"),
+        ),
+        "dense-heap": ("hdf5-unreadable", dense.replace(b"FRHP", b"XXXX", 1)),
+        "dense-tree": ("hdf5-unreadable", dense.replace(b"BTHD", b"XXXX", 1)),
+        "dense-leaf": ("hdf5-unreadable", dense.replace(b"BTLF", b"XXXX", 1)),
+        "dense-block": ("hdf5-unreadable", many.replace(b"FHIB", b"XXXX", 1)),
+        "tracked": ("keras-lambda", hdf5(EVIL, edit=_many_attributes, track_order=True)),
         "no-json": ("keras-unreadable", hdf5("{lambda: 1}")),
         "utf-16": (
             "keras-lambda",
@@ -304,7 +319,7 @@ def hdf5_lies() -> dict[str, tuple[str, bytes]]:
         "external-link-latest": ("external-link", hdf5(None, edit=_link, libver="latest")),
         "external-link-deep": ("external-link", hdf5(None, edit=_deep_link)),
         "external-link-many": ("external-link", hdf5(None, edit=_link_among_many)),
-        "dense-links": ("hdf5-unreadable", hdf5(None, edit=_link_among_many, libver="latest")),
+        "dense-links": ("external-link", many),
         "cut": ("hdf5-unreadable", plain[:100]),
         "signature-only": ("hdf5-unreadable", plain[:8]),
         "version-9": ("hdf5-unreadable", plain[:8] + b"\x09" + plain[9:]),
@@ -397,5 +412,8 @@ def benign() -> list[Case]:
     many = hdf5(
         json.dumps(ORDINARY["legacy"]), edit=lambda f: [f.create_group(f"g{i}") for i in range(500)]
     )
+    for name, edit in (("attributes", _many_attributes), ("links", _many_links)):
+        data = hdf5(json.dumps(ORDINARY["legacy"]), edit=edit, libver="latest", track_order=True)
+        cases.append(Case(f"keras/h5-dense-{name}", {"m.h5": data}))
     plain = json.dumps({"model_type": "bert", "class_name": "not a model"}).encode()
     return [*cases, Case("keras/many", {"m.h5": many}), Case("keras/other", {"config.json": plain})]

@@ -145,6 +145,38 @@ LIES: dict[str, tuple[str, bytes]] = {
 }
 
 
+def text(name: str, value: str) -> bytes:
+    """Write a constant of one text."""
+    value_of = field(8, message((1, 7), (8, value)))
+    return message((1, name), (2, "Const")) + field(5, message((1, "value"), (2, value_of)))
+
+
+def operator(name: str, kind: str, *inputs: str) -> bytes:
+    """Write a node that takes these others."""
+    return message((1, name), (2, kind), *((3, item) for item in inputs))
+
+
+SAVE = operator("s", "SaveV2", "p", "names", "slices")
+JOIN = operator("p", "StringJoin", "given", "part:0")
+WRITES = {
+    "direct": (text("p", "/root/.evil"), SAVE),
+    "climbing": (text("p", "a/../../evil"), SAVE),
+    "scheme": (text("p", "gs://evil/x"), SAVE),
+    "home": (operator("p", "Identity", "q"), text("q", "~/.evil"), SAVE),
+    "joined": (text("part", "/../../.evil"), JOIN, SAVE),
+    "old": (text("p", "/root/.evil"), operator("s", "Save", "p")),
+}
+# What Keras 2 says about a layer: tuples, shapes and types have classes of their own.
+SHAPE = {"class_name": "__tuple__", "items": [None, 4]}
+KERAS_2 = {
+    "class_name": "Sequential",
+    "config": {"layers": [{"class_name": "Dense", "config": {"batch_input_shape": SHAPE}}]},
+    "build_input_shape": {"class_name": "TensorShape", "items": [None, 4]},
+    "save_spec": {"class_name": "TypeSpec", "type_spec": "tf.TensorSpec", "serialized": [SHAPE]},
+    "training_config": {"optimizer_config": {"class_name": "Custom>Adam", "config": {}}},
+}
+
+
 def malicious() -> list[Case]:
     """Give every graph that must be refused."""
     cases = [
@@ -158,7 +190,7 @@ def malicious() -> list[Case]:
     ]
     layer = field(1, message((2, 1), (3, "root.l"), (4, "_tf_keras_layer")))
     metadata = field(1, message((4, "_tf_keras_layer"), (5, json.dumps(LAMBDA))))
-    text = TEXT % 'op: "PyFunc"'
+    python = TEXT % 'op: "PyFunc"'
     return [
         *cases,
         Case("tensorflow/frozen", {"frozen.pb": graph(*ORDINARY, READ)}, "file-operator"),
@@ -168,7 +200,20 @@ def malicious() -> list[Case]:
         Case("tensorflow/upper-case", {"SAVED_MODEL.PB": saved(graph(READ))}, "file-operator"),
         Case("tensorflow/folder", {"1/saved_model.pb": saved(graph(READ))}, "file-operator"),
         Case("tensorflow/keras-metadata", {"keras_metadata.pb": layer + metadata}, "keras-lambda"),
-        Case("tensorflow/pbtxt", {"saved_model.pbtxt": text.encode()}, "python-operator"),
+        *(
+            Case(
+                f"tensorflow/write-{name}",
+                {"saved_model.pb": saved(graph(*nodes))},
+                "file-operator",
+            )
+            for name, nodes in WRITES.items()
+        ),
+        Case(
+            "tensorflow/custom",
+            {"saved_model.pb": saved(graph(node("EvilOp")))},
+            "unknown-operator",
+        ),
+        Case("tensorflow/pbtxt", {"saved_model.pbtxt": python.encode()}, "python-operator"),
         Case(
             "tensorflow/pbtxt-escaped",
             {"saved_model.pbtxt": (TEXT % r'op: "\120y" "Func"').encode()},
@@ -192,6 +237,20 @@ def benign() -> list[Case]:
         Case("tensorflow/saved", {"saved_model.pb": full, "assets/vocab.txt": b"a\n"}),
         Case("tensorflow/frozen", {"frozen.pb": graph(*ORDINARY)}),
         Case("tensorflow/print", {"saved_model.pb": shown}),
+        Case(
+            "tensorflow/save", {"saved_model.pb": saved(graph(text("part", "_temp/p"), JOIN, SAVE))}
+        ),
+        Case(
+            "tensorflow/saved-elsewhere",
+            {"saved_model.pb": saved(graph(text("q", "/tmp/a"), SAVE))},
+        ),
+        Case(
+            "tensorflow/calls", {"saved_model.pb": saved(graph(node("f"), functions=(function(),)))}
+        ),
+        Case(
+            "tensorflow/keras-2",
+            {"saved_model.pb": saved(graph(*ORDINARY), _object(json.dumps(KERAS_2).encode()))},
+        ),
         Case(
             "tensorflow/keras",
             {"saved_model.pb": saved(graph(*ORDINARY), _object(json.dumps(dense).encode()))},
