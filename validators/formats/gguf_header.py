@@ -137,7 +137,7 @@ def _description(cursor: Cursor) -> bytes:
     cursor.need(length, "a text")
     kept = min(length, MAX_DESCRIPTION_BYTES)
     text = cursor.take(kept, "a text")
-    cursor.skip(length - kept, "a text")
+    _skip(cursor, length - kept, "a text")
     return text
 
 
