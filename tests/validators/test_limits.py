@@ -46,7 +46,7 @@ def test_ends_early_and_says_why(item: exhausting.Exhausting, tmp_path: Path) ->
 
 @pytest.mark.parametrize("title", NO_OPS)
 def test_payload_behind_many_opcodes(title: str, tmp_path: Path) -> None:
-    data = proto() + b"N" + NO_OPS[title] * 30_000 + payload()[2:]
+    data = proto() + b"N\x94" + NO_OPS[title] * 30_000 + payload()[2:]
     (tmp_path / "model.pkl").write_bytes(data)
     assert "dangerous-global" in {finding.rule for finding in errors(judge(tmp_path))}
 

@@ -15,9 +15,8 @@ from backports import zstd
 
 from tests.validators.corpus.archives import Member, make_tar, make_zip
 from tests.validators.corpus.assemble import payload, proto
-from tests.validators.corpus.huge import many_files
 
-MANY = 100_000  # members, files, levels
+MANY = 100_000  # members, levels
 OPCODES = 20_000_000
 LIE = 2 << 30  # bytes that a header speaks of
 BOMB = 300 << 20  # unpacked bytes; no more is needed, and packing takes time
@@ -221,8 +220,6 @@ def _counts() -> Iterator[Exhausting]:
     many = frozenset({"too-many-members"})
     for title, write in (("zip", _many_zip), ("tar", _many_tar), ("7z", _many_7z)):
         yield Exhausting(f"100,000 members: {title}", write, many)
-    files = lambda root: many_files(root, MANY)  # noqa: E731
-    yield Exhausting("100,000 files", files, frozenset())
     unknown = frozenset({"unknown-global", "too-many-globals"})
     yield Exhausting("160,000 globals", _many_globals, unknown)
 
