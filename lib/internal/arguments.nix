@@ -59,7 +59,8 @@ let
         "trustRoot"
       ];
     in
-    if !((args.security or { }) ? signature) then
+    # Nothing in it is nothing asked, as where a module writes the default out.
+    if signature == { } then
       [ ]
     else if builtins.length given != 1 then
       [ (errors.signers given) ]

@@ -90,7 +90,7 @@ CASES = {
         'auth.tokenFile = "/run/secrets/token";',
     ),
     "signer-of-no-way": (
-        f"{GOOD} security.signature = {{ }};",
+        f'{GOOD} security.signature.file = "my.sig";',
         "`security.signature` must say whose signature counts in one way, got none",
         "publicKey = ./signer.pub;",
     ),

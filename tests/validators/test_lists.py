@@ -26,7 +26,8 @@ def test_every_entry_is_explained_and_exact() -> None:
     for group in groups():
         assert group["reason"]
         assert group["checked"]
-        assert group.get("use", "") in {"", verdicts.INSTANCES, verdicts.NAME_ONLY}
+        uses = {"", verdicts.INSTANCES, verdicts.NAME_ONLY, verdicts.ENUMERATION}
+        assert group.get("use", "") in uses
         assert all("*" not in name and "." in name for name in group["names"])
 
 

@@ -179,7 +179,8 @@ def test_allowed_globals_and_ignored_files(model_root: Path) -> None:
     names = ["pickle-scan"]
     report = run_checks(make_model(model_root), checks=names)
     assert {finding.remedy for finding in report.findings} == {
-        'security.allowGlobals = [ "my.module.Thing" "other.Args" ];'
+        'security.allowGlobals = [ "my.module.Thing" ];',
+        'security.ignoreFiles = [ "*training_args.bin" ];',
     }
     assert "once, first at byte 20" in report.findings[0].trigger
     rules = {"allowGlobals": ["my.module.Thing"], "ignoreFiles": ["training_args.bin"]}

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from validators.base import Check, Model
-from validators.formats.code_text import code_problem
+from validators.formats.code_text import code_problems
 from validators.formats.gguf_header import Header, byte_order, read
 from validators.formats.jinja_rule import gadgets, template_problems
 from validators.formats.problem import Problem
@@ -37,8 +37,8 @@ def _judge(source: Source, _: Model) -> Iterator[Problem]:
     yield from _places(header, source.size)
     for key, text in header.texts:
         yield from template_problems(text.decode("utf-8", "replace"), key)
+    yield from code_problems(header.descriptions)
     for key, text in header.descriptions:
-        yield from code_problem(key, text)
         if b"{{" in text or b"{%" in text:  # NB: a loader may take any key for a template
             yield from gadgets(text.decode("utf-8", "replace"), key)
 

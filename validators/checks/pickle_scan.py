@@ -4,6 +4,7 @@ Every file and every member of every container is walked as a pickle, whatever i
 whatever else it is: a magic number adds a check, it never removes this one.
 """
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,7 @@ _MANY = 20  # names, from which on their list is said once
 _MOST_NAMES = 1000  # in that list
 _MOST_REACHED = 50_000  # kept of a model
 _LISTED = "as in the first finding of this kind, which lists all names"
+_TRAINING = "training_args.bin"  # settings of a training run, written beside every checkpoint
 # Notes that stand for something not seen: they count whatever the file seems to be.
 _BLIND = frozenset({"too-many-opcodes", "too-deep", "too-many-globals", "unreadable-array"})
 
@@ -71,15 +73,15 @@ class _Visit(Visit):
         allowed = {parse(text) for text in self.model.security.get("allowGlobals") or ()}
         unknown = {
             str(found)
-            for (_, found), item in self._reached.items()
-            if item.judged.verdict == "unknown" and found not in allowed
+            for (path, found), item in self._reached.items()
+            if item.judged.verdict == "unknown" and found not in allowed and not _instead(path)
         }
         if self._left_out:
             message = f"the model names more than {_MOST_REACHED:,} globals that are not harmless"
             yield _error(self._left_out, "too-many-globals", message, "")
         remedy = _remedy(sorted(unknown))
         found = [
-            _finding(path, item, "" if name in allowed else remedy)
+            _finding(path, item, "" if name in allowed else _instead(path) or remedy)
             for (path, name), item in self._reached.items()
         ]
         yield from _once(found, remedy) if len(unknown) > _MANY else found
@@ -110,6 +112,13 @@ def _error(path: str, rule: str, message: str, trigger: str) -> Finding:
     return Finding(path, NAME, "error", message, trigger, "", rule)
 
 
+def _instead(path: str) -> str:
+    """Say what to do about a file that nobody needs to load the model; usually nothing helps."""
+    if posixpath.basename(path.partition("!")[0]) != _TRAINING:
+        return ""
+    return f'security.ignoreFiles = [ "*{_TRAINING}" ];'
+
+
 def _finding(path: str, item: Reached, remedy: str) -> Finding:
     """Word a finding; an empty remedy means that the user allowed the global."""
     judged = item.judged
@@ -121,7 +130,7 @@ def _finding(path: str, item: Reached, remedy: str) -> Finding:
         return Finding(path, NAME, severity, message, trigger, "", "allowed-global")
     if judged.verdict == "dangerous":
         message = f"names a dangerous global: {judged.reason}"
-        return Finding(path, NAME, "error", message, trigger, "", "dangerous-global")
+        return Finding(path, NAME, "error", message, trigger, _instead(path), "dangerous-global")
     message = f"names an unknown global: {judged.reason}"
     return Finding(path, NAME, "error", message, trigger, remedy, "unknown-global")
 

@@ -44,10 +44,10 @@ _BUILDERS = frozenset(
 )
 _LOADERS = ("torch.hub", "torch.load", "torch.utils.cpp_extension", "torch.package", "numpy.load")
 _FETCHES = re.compile(
-    rb"\b(?:curl|wget|fetch)\b[^\n]{0,300}?\|\s*(?:sudo\s+)?(?:ba|z|da|k)?sh\b|/dev/(?:tcp|udp)/"
+    rb"\b(?:curl|wget|fetch)\b[^\n|]{0,150}+\|\s*(?:sudo\s+)?(?:ba|z|da|k)?sh\b|/dev/(?:tcp|udp)/"
     rb"|\bnc(?:at)?\s+(?:-\w+\s+){0,8}-\w*e\b|\bbase64\s+(?:-d|-D|--decode)\b[^\n]{0,100}\|\s*(?:ba|z|da)?sh\b"
-    rb"|\b(?:iex|invoke-expression)\b[^\n]{0,200}(?:downloadstring|iwr|invoke-webrequest|irm)"
-    rb"|(?:downloadstring|iwr|invoke-webrequest|irm)\b[^\n]{0,200}\|\s*iex|powershell[^\n]{0,40}\s-e(?:nc\w*)?\s"
+    rb"|\b(?:iex|invoke-expression)\b[^\n]{0,100}(?:downloadstring|iwr|invoke-webrequest|irm)"
+    rb"|(?:downloadstring|iwr|invoke-webrequest|irm)\b[^\n]{0,100}\|\s*iex|powershell[^\n]{0,40}\s-e(?:nc\w*)?\s"
     rb"|\brm\s+-rf\s+(?:--no-preserve-root|/(?:\s|$)|~)|\bmkfifo\b[^\n]{0,100}\bnc\b",
     re.IGNORECASE,
 )
@@ -60,6 +60,7 @@ RECIPES = frozenset(("dockerfile", "containerfile", "makefile", "justfile", "pro
 REQUIREMENTS = frozenset(("requirements.txt", "constraints.txt", "setup.cfg", "pyproject.toml"))
 YAML_ENDINGS = (".yaml", ".yml", "mlmodel")
 MAX_YAML_BYTES = 16 << 20
+MAX_SCRIPT_BYTES = 1 << 20
 _WORDS = (
     b"auto_map",
     b"_target_",
@@ -120,7 +121,7 @@ def _python(source: Source, model: Model) -> Iterator[Problem]:
 
 
 def _script(source: Source, severity: Severity) -> Iterator[Problem]:
-    if match := _FETCHES.search(source.read(0, MAX_BYTES)):
+    if match := _FETCHES.search(source.read(0, MAX_SCRIPT_BYTES)):
         message = "a script runs what it fetches, or opens a shell to others"
         yield Problem("script-danger", message, shown(match[0].decode("utf-8", "replace")), _LEAVE)
     if source.base.endswith(SCRIPT_ENDINGS):

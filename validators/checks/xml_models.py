@@ -27,14 +27,16 @@ _XML = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*<\0?[?!A-Za-z]")
 _ENCODING = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([^\"']{0,40})")
 _ENCODINGS = frozenset((b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"windows-1252"))
 _WIDE = frozenset((b"utf-16", b"utf-16le", b"utf-16be"))
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _MODEL = re.compile(r"<(?:\w+:)?(net|PMML)[\s>]")
 _OUTSIDE = re.compile(
-    r"<!ENTITY\s[^>]*?\b(?:SYSTEM|PUBLIC)\b[^>]{0,120}|<(?:\w+:)?include\s[^>]*\bhref\s*=[^>]{0,120}"
+    r"<!ENTITY\s[^<>]{0,300}?\b(?:SYSTEM|PUBLIC)\b[^>]{0,120}"
+    r"|<(?:\w+:)?include\s[^<>]{0,300}?\bhref\s*=[^>]{0,120}"
 )
-_NESTED = re.compile(r"<!ENTITY\s+(?:%\s+)?\S+\s+[\"'][^\"']*[&%]\w+;")
-_TYPE = re.compile(r"<!DOCTYPE[^>\[]*(?:\[|>)|<!ENTITY[^>]{0,120}")
-_LAYER = re.compile(r"<layer\s([^>]{0,2000})>")
+_NESTED = re.compile(
+    r"<!ENTITY\s{1,9}(?:%\s{1,9})?[^\s<>]{1,99}\s{1,9}[\"'][^\"'<]{0,2000}?[&%]\w{1,99};"
+)
+_TYPE = re.compile(r"<!DOCTYPE[^<>\[]{0,999}(?:\[|>)|<!ENTITY[^>]{0,120}")
+_LAYER = re.compile(r"<layer\s([^<>]{0,2000})>")
 _ATTRIBUTE = re.compile(r"([\w:]+)\s*=\s*[\"']([^\"']*)[\"']")
 _OWN_VERSION = re.compile(r"opset\d{1,2}|ie_internal_opset|type_relaxed_opset|util|")
 _LIBRARY = re.compile(r"\b(\w+)\s*=\s*[\"']([^\"']{0,300}\.(?:so(?:\.\d+)*|dll|dylib))[\"']")
@@ -58,7 +60,7 @@ def _judge(source: Source, model: Model) -> Iterator[Problem]:
     if encoding not in _ENCODINGS | _WIDE:
         message = "the XML is in an encoding in which others than its reader cannot look through it"
         yield Problem("xml-encoding", message, shown(encoding), _REMEDY)
-    text = _COMMENT.sub("", _text(data))
+    text = _without_comments(_text(data))
     yield from _entities(text, is_model=_MODEL.search(text[:65536]) is not None)
     root = _MODEL.search(text)
     if root is None:
@@ -76,6 +78,18 @@ def _text(data: bytes) -> str:
     if data[1:2] == b"\0" or data[:1] == b"\0":  # UTF-16 without its mark
         return data.decode("utf-16-le" if data[1:2] == b"\0" else "utf-16-be", "replace")
     return text_of(data)
+
+
+def _without_comments(text: str) -> str:
+    """Take comments out in one pass, where an expression would take one for each beginning."""
+    parts, place = [], 0
+    while (start := text.find("<!--", place)) >= 0:
+        end = text.find("-->", start + 4)
+        if end < 0:
+            break
+        parts.append(text[place:start])
+        place = end + 3
+    return "".join((*parts, text[place:]))
 
 
 def _entities(text: str, *, is_model: bool) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from validators.base import ModelFile
-from validators.containers import decoders, magic, sevenzip, tararchive, ziparchive
+from validators.containers import deflate, magic, sevenzip, streams, tararchive, ziparchive
 from validators.containers.limits import HEAD_BYTES, MAX_DEPTH, Budget, Trouble
 from validators.containers.sources import (
     Decoder,
@@ -22,13 +22,13 @@ from validators.containers.sources import (
 MOST_ALIKE = 10_000  # troubles of one rule that are told of one file
 _ZFILE_HEADER_BYTES = 21  # "ZF", then the size as 19 hex characters
 _STREAMS: dict[str, tuple[int, Callable[[], Decoder]]] = {
-    "gzip": (0, decoders.Gzip),
-    "bzip2": (0, decoders.bzip2),
-    "xz": (0, decoders.xz),
-    "lzma": (0, decoders.OldLzma),
-    "zlib": (0, decoders.Zlib),
-    "zstd": (0, decoders.zstandard),
-    "zfile": (_ZFILE_HEADER_BYTES, decoders.Zlib),
+    "gzip": (0, deflate.Gzip),
+    "bzip2": (0, streams.bzip2),
+    "xz": (0, streams.xz),
+    "lzma": (0, streams.OldLzma),
+    "zlib": (0, deflate.Zlib),
+    "zstd": (0, streams.zstandard),
+    "zfile": (_ZFILE_HEADER_BYTES, deflate.Zlib),
 }
 _WEAK = frozenset({"lzma", "zlib"})  # recognised by so little that other files look like them
 _STRONG_BYTES = 64 << 10  # that no other file unpacks to by chance
@@ -155,6 +155,8 @@ class _Walker:
             self._report(Trouble("broken", f"is damaged: {source.broken}"), path)
 
     def _zip_member(self, found: ziparchive.Found, path: str, depth: int) -> Iterator[Member]:
+        if found.part is not None:
+            path = f"{path}!@{found.part}"
         inner = f"{path}!{found.name}"
         if found.link:
             target = found.source.read_at(0, HEAD_BYTES).decode("utf-8", "replace")

@@ -6,39 +6,22 @@ every directory and from local headers that none lists, with every method that e
 Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 """
 
-import struct
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
-from validators.containers import decoders
-from validators.containers.limits import BOMB_RATIO, Trouble
+from validators.containers import deflate, streams, zipheaders
+from validators.containers.limits import BOMB_RATIO, MAX_MEMBERS, Trouble
 from validators.containers.sources import Decoder, Slice, Source, Unpacked
+from validators.containers.zipheaders import END, END_BYTES, LOCAL, LOCAL_BYTES, Entry, Local
 
-_TAIL_BYTES = 22 + 0xFFFF
-_LOCAL, _CENTRAL, _END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
-_LOCAL_BYTES, _CENTRAL_BYTES = 30, 46
 _GAP_BYTES = 1 << 20  # searched at either end of a gap between members
 _ENCRYPTED, _DESCRIPTOR = 1, 8
-_FULL = 0xFFFFFFFF
 _DECLARED_BOMB_BYTES = 256 << 20  # of all members together, which nobody may ever read
 _TYPE_MODE, _LINK_MODE = 0o170000, 0o120000
 _STORED = 0
 _KNOWN_METHODS = frozenset(range(21)) | frozenset(range(93, 100))
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A member as one header describes it; offsets are absolute."""
-
-    name: str
-    header: int
-    method: int
-    packed: int
-    unpacked: int
-    flags: int
-    crc: int
-    mode: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,42 +32,133 @@ class Found:
         name: as the archive has it.
         source: its content.
         link: whether it is a symbolic link, whose content is the target.
+        part: offset of its archive where several follow each other in one file, but the last; or
+            of what describes it, where another reading of that leads to another member.
     """
 
     name: str
     source: Source
     link: bool = False
+    part: int | None = None
 
 
 def members(source: Source, trouble: Callable[[Trouble], None]) -> Iterator[Found]:
     """Give every member that any reader could see; report what does not fit together."""
     seen: set[tuple[int, int, int]] = set()
+    counted: set[int] = set()
     covered: list[tuple[int, int]] = []
-    stored: list[tuple[int, int]] = []
     declared = [0, 0]
-    for entry in _central(source, stored):
-        local = _local(source, entry.header)
-        if local is None:
-            trouble(
-                Trouble("lying-header", "has no local header where its directory says", entry.name)
-            )
-            continue
-        start, header = local
-        _compare(entry, header, trouble)
-        packed = max(entry.packed, 0 if header.flags & _DESCRIPTOR else header.packed)
-        if _STORED in (entry.method, header.method):
-            packed = max(packed, entry.unpacked)
-        covered.append((entry.header, start + entry.packed))
-        if entry.method == header.method == _STORED:
-            stored.append((start, start + packed))
-        declared[0] += entry.unpacked
-        declared[1] += entry.packed
-        for method in sorted({entry.method, header.method}):
-            if (place := (start, packed, method)) not in seen:
-                seen.add(place)
-                yield from _found(source, entry, place, trouble)
+    end = first = size = source.size or 0
+    left = 4 * MAX_MEMBERS  # entries, each in up to four readings
+    while True:
+        readings = _readings(source, end, left)
+        left -= len(readings)
+        if left <= 0:
+            raise Trouble("too-many-members", f"holds more than {MAX_MEMBERS:,} members")
+        for entry, local in readings.judged(trouble):
+            start, header = local
+            packed = max(entry.packed, 0 if header.flags & _DESCRIPTOR else header.packed)
+            if _STORED in (entry.method, header.method):
+                packed = max(packed, entry.unpacked)
+            if not readings.doubtful(entry, local) and entry.place not in counted:
+                counted.add(entry.place)
+                first = min(first, entry.header)
+                covered.append((entry.header, start + entry.packed))
+                declared[0] += entry.unpacked
+                declared[1] += entry.packed
+            last = entry.record == readings.last and end == size
+            part = None if last else entry.base
+            if readings.strays(entry, local):
+                part = entry.place
+            for method in sorted({entry.method, header.method}):
+                if (place := (start, packed, method)) not in seen:
+                    seen.add(place)
+                    yield from _found(source, entry, place, trouble, part)
+        before = first - END_BYTES
+        if not 0 <= before < end - END_BYTES or source.read_at(before, 4) != END:
+            break
+        end = first  # one archive behind another, as torch.distributed.checkpoint writes them
     _judge_sizes(covered, declared, trouble)
     yield from _hidden(source, covered, trouble)
+
+
+class _Readings:
+    """All entries of the directories of a file, in every way that a reader could take them.
+
+    Offsets count from the start of the file or from that of the archive. Where one way of reading a
+    directory's entry leads to a header that agrees with it, the other is not held against it: an
+    archive inside another or behind another is no lie.
+    """
+
+    def __init__(self, found: list[tuple[Entry, Local | None]]) -> None:
+        self._found = found
+        self.last = max((entry.record for entry, _ in found), default=0)
+        # The last one wins: offsets that count from the start of the archive, as `zipfile` has it.
+        self._sound = {
+            entry.place: local
+            for entry, local in sorted(found, key=lambda pair: pair[0].base)
+            if local and not any(_compare(entry, local[1]))
+        }
+        self._headers = {local[1].header for local in self._sound.values()}
+        self._stored = self._outermost()
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def judged(self, trouble: Callable[[Trouble], None]) -> Iterator[tuple[Entry, Local]]:
+        """Give the entries that lead to a member, those that agree with it first."""
+        for entry, local in self._found:
+            if self._agrees(entry, local) and local and not self._inside(entry):
+                yield entry, local
+        for entry, local in self._found:
+            if self._agrees(entry, local):
+                continue
+            if local is None:
+                if entry.place not in self._sound:
+                    message = "has no local header where its directory says"
+                    trouble(Trouble("lying-header", message, entry.name))
+                continue
+            if not self.doubtful(entry, local):
+                for problem in _compare(entry, local[1]):
+                    trouble(problem)
+            yield entry, local
+
+    def doubtful(self, entry: Entry, local: Local) -> bool:
+        """Whether this reading leads to what belongs to another entry, and another to its own."""
+        return self.strays(entry, local) and entry.header in self._headers
+
+    def strays(self, entry: Entry, local: Local) -> bool:
+        """Whether this reading leads elsewhere than another, which leads to its own."""
+        return entry.place in self._sound and not self._agrees(entry, local)
+
+    def _agrees(self, entry: Entry, local: Local | None) -> bool:
+        return local is not None and self._sound.get(entry.place) == local
+
+    def _outermost(self) -> list[tuple[int, int]]:
+        """Give the places of stored members that are in no other."""
+        places = sorted(
+            (self._sound[entry.place][0], self._sound[entry.place][0] + entry.packed)
+            for entry, local in self._found
+            if entry.method == _STORED and self._agrees(entry, local)
+        )
+        outer: list[tuple[int, int]] = []
+        for start, end in places:
+            if not outer or start >= outer[-1][1]:
+                outer.append((start, end))
+        return outer
+
+    def _inside(self, entry: Entry) -> bool:
+        """Whether an entry, its directory and its member are in one stored member: an archive."""
+        index = bisect_right(self._stored, (entry.header, 1 << 64)) - 1
+        if index < 0:
+            return False
+        start, end = self._stored[index]
+        return all(start <= at < end for at in (entry.header, entry.place, entry.record))
+
+
+def _readings(source: Source, end: int, most: int) -> _Readings:
+    entries = list(islice(zipheaders.central(source, end), most))
+    return _Readings([(entry, zipheaders.local(source, entry.header)) for entry in entries])
 
 
 def _found(
@@ -92,10 +166,11 @@ def _found(
     entry: Entry,
     place: tuple[int, int, int],
     trouble: Callable[[Trouble], None],
+    part: int | None = None,
 ) -> Iterator[Found]:
     link = entry.mode & _TYPE_MODE == _LINK_MODE
     try:
-        yield Found(entry.name, _content(source, *place), link)
+        yield Found(entry.name, _content(source, *place), link, part)
     except Trouble as cannot:
         trouble(Trouble(cannot.rule, cannot.message, entry.name))
 
@@ -104,22 +179,22 @@ def _content(source: Source, start: int, packed: int, method: int) -> Source:
     if method == _STORED:
         return Slice(source, start, packed)
     makers: dict[int, Callable[[], Decoder]] = {
-        8: decoders.Inflate,
-        12: decoders.bzip2,
-        14: decoders.ZipLzma,
-        20: decoders.zstandard,
-        93: decoders.zstandard,
-        95: decoders.xz,
+        8: deflate.Inflate,
+        12: streams.bzip2,
+        14: streams.ZipLzma,
+        20: streams.zstandard,
+        93: streams.zstandard,
+        95: streams.xz,
     }
     if method not in makers:
         raise Trouble("unreadable", f"uses compression method {method}, which cannot be read")
     return Unpacked(source, start, packed, makers[method])
 
 
-def _compare(entry: Entry, header: Entry, trouble: Callable[[Trouble], None]) -> None:
-    """Report where a member's two headers contradict each other."""
+def _compare(entry: Entry, header: Entry) -> Iterator[Trouble]:
+    """Say where a member's two headers contradict each other."""
     if (entry.flags | header.flags) & _ENCRYPTED:
-        trouble(Trouble("encrypted", "is marked as encrypted", entry.name))
+        yield Trouble("encrypted", "is marked as encrypted", entry.name)
     sized = not header.flags & _DESCRIPTOR
     pairs = (
         ("name", entry.name, header.name),
@@ -127,12 +202,13 @@ def _compare(entry: Entry, header: Entry, trouble: Callable[[Trouble], None]) ->
         ("check sum", entry.crc, header.crc if sized else entry.crc),
         ("size", entry.packed, header.packed if sized else entry.packed),
     )
-    if entry.method == _STORED and entry.packed != entry.unpacked:
-        trouble(Trouble("lying-header", "is stored, and its two sizes differ", entry.name))
+    encrypted = entry.flags & _ENCRYPTED  # by a few bytes longer
+    if entry.method == _STORED and entry.packed != entry.unpacked and not encrypted:
+        yield Trouble("lying-header", "is stored, and its two sizes differ", entry.name)
     for what, central, local in pairs:
         if central != local:
             message = f"has {what} {central!r} in its directory and {local!r} in its own header"
-            trouble(Trouble("lying-header", message, entry.name))
+            yield Trouble("lying-header", message, entry.name)
 
 
 def _judge_sizes(
@@ -150,103 +226,7 @@ def _judge_sizes(
 
 def has_directory(source: Source) -> bool:
     """Whether a reader that begins at the end would find a zip, whatever the beginning is."""
-    return next(_central(source, []), None) is not None
-
-
-def _central(source: Source, stored: list[tuple[int, int]]) -> Iterator[Entry]:
-    """Read every central directory that any end record points to, the last one first.
-
-    Args:
-        source: the archive.
-        stored: where members lie as they are; the caller adds those of each directory. An end in
-            one of them is that of a zip in this zip, which is looked at when it is its turn.
-    """
-    size = source.size or 0
-    base = max(size - _TAIL_BYTES, 0)
-    tail = source.read_at(base, _TAIL_BYTES)
-    read: set[tuple[int, int]] = set()
-    at = tail.rfind(_END)
-    while at >= 0:
-        inside = any(start <= base + at < end for start, end in stored if end > base)
-        for place in () if inside else _directory_starts(source, base + at, tail[at : at + 22]):
-            if place not in read:
-                read.add(place)
-                yield from _directory(source, *place)
-        at = tail.rfind(_END, 0, at)
-
-
-def _directory_starts(source: Source, at: int, record: bytes) -> Iterator[tuple[int, int]]:
-    """Give (start of directory, shift of all offsets), as the various readers compute them."""
-    if len(record) < len(_END) + 18:
-        return
-    size, offset = struct.unpack("<II", record[12:20])
-    ends = [(at, size, offset)]
-    locator = source.read_at(at - 20, 20) if at >= 20 else b""  # noqa: PLR2004 - the locator's size
-    if locator[:4] == b"PK\x06\x07":
-        place = struct.unpack("<Q", locator[8:16])[0]
-        for where in {place, at - 20 - 56}:
-            wide = source.read_at(where, 56) if where >= 0 else b""
-            if wide[:4] == b"PK\x06\x06":
-                ends.append((where, *struct.unpack("<QQ", wide[40:56])))
-    for end, directory_size, directory_offset in ends:
-        for start in (end - directory_size, directory_offset):
-            if start >= 0 and source.read_at(start, 4) == _CENTRAL:
-                yield start, start - directory_offset
-                yield start, 0
-
-
-def _directory(source: Source, start: int, shift: int) -> Iterator[Entry]:
-    while True:
-        fixed = source.read_at(start, _CENTRAL_BYTES)
-        if len(fixed) < _CENTRAL_BYTES or fixed[:4] != _CENTRAL:
-            return
-        flags, method = struct.unpack("<HH", fixed[8:12])
-        crc, packed, unpacked, name_size, extra_size, comment = struct.unpack(
-            "<IIIHHH", fixed[16:34]
-        )
-        mode = int.from_bytes(fixed[40:42], "little")
-        rest = source.read_at(start + _CENTRAL_BYTES, name_size + extra_size)
-        header = int.from_bytes(fixed[42:46], "little")
-        wide = _wide(rest[name_size:], unpacked, packed, header)
-        yield Entry(
-            _name(rest[:name_size]), wide[2] + shift, method, wide[1], wide[0], flags, crc, mode
-        )
-        start += _CENTRAL_BYTES + name_size + extra_size + comment
-
-
-def _wide(extra: bytes, unpacked: int, packed: int, header: int) -> tuple[int, int, int]:
-    """Replace what does not fit 32 bits by what the zip64 extra field says."""
-    values = [unpacked, packed, header]
-    while len(extra) >= 4:  # noqa: PLR2004 - id and size
-        kind, size = struct.unpack("<HH", extra[:4])
-        if kind == 1:
-            field = extra[4 : 4 + size]
-            for index, value in enumerate(values):
-                if value == _FULL and len(field) >= 8:  # noqa: PLR2004 - a number
-                    values[index], field = int.from_bytes(field[:8], "little"), field[8:]
-            break
-        extra = extra[4 + size :]
-    return values[0], values[1], values[2]
-
-
-def _name(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("cp437")
-
-
-def _local(source: Source, at: int) -> tuple[int, Entry] | None:
-    """Read a local header; gives where its data begins, too."""
-    fixed = source.read_at(at, _LOCAL_BYTES) if at >= 0 else b""
-    if len(fixed) < _LOCAL_BYTES or fixed[:4] != _LOCAL:
-        return None
-    flags, method = struct.unpack("<HH", fixed[6:10])
-    crc, packed, unpacked, name_size, extra_size = struct.unpack("<IIIHH", fixed[14:30])
-    rest = source.read_at(at + _LOCAL_BYTES, name_size + extra_size)
-    unpacked, packed, _ = _wide(rest[name_size:], unpacked, packed, 0)
-    entry = Entry(_name(rest[:name_size]), at, method, packed, unpacked, flags, crc)
-    return at + _LOCAL_BYTES + name_size + extra_size, entry
+    return next(zipheaders.central(source, source.size or 0), None) is not None
 
 
 def _hidden(
@@ -258,17 +238,17 @@ def _hidden(
     for start, end in [*sorted(covered), (size, size)]:
         while position < start:
             at = _search(source, position, start)
-            local = _local(source, at) if at is not None else None
+            local = zipheaders.local(source, at) if at is not None else None
             if at is None or local is None:
                 break
             data, entry = local
             if not _plausible(entry):  # a program can hold these bytes by chance
-                position = at + _LOCAL_BYTES
+                position = at + LOCAL_BYTES
                 continue
             packed = entry.packed or start - data
             trouble(Trouble("hidden-member", "is listed in no directory", entry.name))
             yield from _found(source, entry, (data, packed, entry.method), trouble)
-            position = max(data + entry.packed, at + _LOCAL_BYTES)
+            position = max(data + entry.packed, at + LOCAL_BYTES)
         position = max(position, end)
 
 
@@ -279,7 +259,7 @@ def _plausible(entry: Entry) -> bool:
 def _search(source: Source, start: int, end: int) -> int | None:
     """Find a local header in a gap, in its first and last mebibyte."""
     for first in (start, max(start, end - _GAP_BYTES)):
-        at = source.read_at(first, min(_GAP_BYTES, end - first)).find(_LOCAL)
+        at = source.read_at(first, min(_GAP_BYTES, end - first)).find(LOCAL)
         if at >= 0:
             return first + at
     return None

@@ -24,6 +24,7 @@ MAX_DIMENSIONS = 4
 MAX_NESTING = 4
 MAX_TEMPLATES = 64  # a key
 MAX_DESCRIPTION_BYTES = 64 << 10  # looked at of any other text
+MAX_DESCRIPTIONS_BYTES = 2 << 20  # of all of them
 DEFAULT_ALIGNMENT = 32
 _STRING, _ARRAY, _BOOL, _U32 = 8, 9, 7, 4
 _SMALLEST_KEY, _SMALLEST_TENSOR = 13, 24  # bytes each takes at least
@@ -58,6 +59,7 @@ class Header:
     tensors: list[Tensor] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     strings: int = 0
+    described: int = 0
     data_start: int = 0
 
 
@@ -127,15 +129,16 @@ def _key(cursor: Cursor, header: Header) -> None:
     elif kind == _STRING and "template" in key.casefold():
         header.texts.append((key, _string(cursor, cursor.left, "a template")))
     elif kind == _STRING:
-        header.descriptions.append((key, _description(cursor)))
+        header.descriptions.append((key, _description(cursor, header)))
     else:
         _value(cursor, header, key, kind, 0)
 
 
-def _description(cursor: Cursor) -> bytes:
+def _description(cursor: Cursor, header: Header) -> bytes:
     length = cursor.number("Q", "length of a text")
     cursor.need(length, "a text")
-    kept = min(length, MAX_DESCRIPTION_BYTES)
+    kept = min(length, MAX_DESCRIPTION_BYTES, MAX_DESCRIPTIONS_BYTES - header.described)
+    header.described += kept
     text = cursor.take(kept, "a text")
     _skip(cursor, length - kept, "a text")
     return text

@@ -53,6 +53,7 @@ _LOADERS = frozenset(("TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSMLayer"
 _FILE_KEYS = frozenset(
     ("filepath", "file_path", "filename", "fname", "origin", "cache_dir", "vocabulary_file", "url")
 )
+MAX_TEXT = 4096  # characters of a text that is looked at for code; longer ones are vocabularies
 _OWN = frozenset(("builtins", "keras", "tf_keras", "keras_core", "tensorflow", "numpy"))
 # CVE-2025-8747, CVE-2025-9906
 _HELPERS = re.compile(r"(?:[\w.]+\.)?(?:get_file|enable_unsafe_deserialization|load_img|pad_file)")
@@ -196,7 +197,8 @@ def _texts(value: dict[str, Any]) -> Iterator[Problem]:
         elif _HELPERS.fullmatch(item):
             message = "a helper of Keras is named that fetches files or switches its safety off"
             yield Problem("keras-code", message, f"{key}: {shown(item)}")
-        yield from code_problem(shown(key), item.encode("utf-8", "replace"))
+        if len(item) < MAX_TEXT:
+            yield from code_problem(shown(key), item.encode("utf-8", "replace"))
 
 
 def _files(value: dict[str, Any]) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from validators.formats.code_text import code_problem
+from validators.formats.code_text import code_problems
 from validators.formats.json_text import BadJsonError, Document, parse
 from validators.formats.problem import FormatError, Problem
 from validators.formats.source import Source, shown
@@ -136,8 +136,10 @@ def _metadata(entry: Any) -> Iterator[Problem]:
         message = "__metadata__ must map names to texts"
         yield _bad("metadata-type", message, shown(entry))
         return
-    for key, text in entry.items():
-        yield from code_problem(f"__metadata__.{key}", text.encode("utf-8", "replace"))
+    texts = (
+        (f"__metadata__.{key}", text.encode("utf-8", "replace")) for key, text in entry.items()
+    )
+    yield from code_problems(texts)
 
 
 def _natural(value: Any) -> bool:

@@ -17,6 +17,7 @@ from validators.pickle.window import Ended, Window
 FORK_OPCODES = 100_000  # read of a way that only a foreign loader would take
 MAX_FORKS = 20_000
 _MAX_ARRAY_BYTES = 1 << 50
+_ARRAY = Global("numpy", "ndarray")
 # Words that joblib writes in front of an array and that no module has for a name.
 _JOBLIB_WORDS = {
     "NumpyArrayWrapper", "subclass", "ndarray", "allow_mmap", "numpy_array_alignment_bytes",
@@ -74,6 +75,8 @@ class ArrayMachine(Machine):
         if size is None or count is None or size * count > _MAX_ARRAY_BYTES:
             self.give_up("unreadable-array", "an array whose size cannot be told")
             return
+        if wrapper.state.get(b"subclass") == _ARRAY:
+            self.stack[-1] = DATA  # numbers: neither a name nor callable
         if first != self.pos:
             self._explore(_Unpadded, self.pos + size * count)
         self.pos = first + size * count
@@ -122,6 +125,7 @@ class _Unpadded(ArrayMachine):
 
     def __init__(self, window: Window, start: int, fuel: int) -> None:
         super().__init__(window, start, fuel, padded=False, explore=False)
+        self.persistent = False
 
 
 class PlainMachine(Machine):
@@ -132,6 +136,9 @@ class PlainMachine(Machine):
     def wrapper(self) -> Value:
         """Make an instance, which is neither a name nor callable."""
         return DATA
+
+    def look_closer(self) -> None:
+        """Go on: what is looked up stays unknown."""
 
     def name(self, found: Global, offset: int) -> None:
         """Push a global; end where there is no module of its name.
@@ -154,6 +161,8 @@ def merge(into: Pickle, other: Pickle) -> None:
         known.instances += min(use.instances, use.pushed)
         known.keys += min(use.keys, use.pushed)
         known.called |= use.called
+        known.looked_up += min(use.looked_up, use.pushed)
+        known.owners |= use.owners
         known.constructed |= use.constructed
     into.notes += [note for note in other.notes if note not in into.notes]
     into.called |= other.called

@@ -8,6 +8,7 @@ from validators.pickle.verdicts import danger
 from validators.pickle.window import ENDED
 
 STOP = b"."
+_FEWEST_OPCODES = 3  # of two lines, one can pass for the argument of a single opcode
 # What broken pickles name, and no text does on its second line behind a module on its first.
 _CALLED = frozenset(
     {
@@ -57,7 +58,8 @@ def matters(pickle: Pickle, head: bytes, *, later: bool) -> bool:
 
 def _nearly_all(pickle: Pickle, head: bytes) -> bool:
     """Whether a short file is nothing but opcodes, of which the last but one fails."""
-    return len(head) < HEAD_BYTES and len(head) - pickle.end <= len(STOP)
+    rest = len(head) - pickle.end
+    return len(head) < HEAD_BYTES and rest <= len(STOP) and pickle.opcodes >= _FEWEST_OPCODES
 
 
 def _hides(pickle: Pickle) -> bool:

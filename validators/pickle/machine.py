@@ -42,6 +42,7 @@ class Machine:
         self.far: dict[int, Value] = {}
         self.strings = 0
         self.deep = False
+        self.persistent = True  # whether its loader takes persistent ids
         self.protocol = 0
         self.frame = 0  # absolute end of the current frame; 0 outside of frames
         self.opcode = start  # absolute offset of the last opcode that took a handler
@@ -60,6 +61,8 @@ class Machine:
             pickle.notes.append(("too-many-opcodes", pickle.stopped, self.pos))
         except op.Stop:
             pickle.complete = True
+            if self.pos < self.frame:
+                self.straddle()  # the next pickle begins behind the frame, whatever is left of it
         except Ended as ended:
             pickle.stopped = str(ended)
             self._check_frame()
@@ -230,6 +233,14 @@ class Machine:
 
     def wrapper(self) -> Value:
         """Make the instance that stands for a joblib array.
+
+        Raises:
+            Deeper: always; another machine has to walk this pickle.
+        """
+        raise Deeper
+
+    def look_closer(self) -> None:
+        """Ask for a machine that keeps numbers, tuples and dicts.
 
         Raises:
             Deeper: always; another machine has to walk this pickle.

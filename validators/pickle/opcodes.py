@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from validators.pickle.values import (
     TUPLE,
     Dtype,
     Global,
+    Use,
     Value,
     Wrapper,
 )
@@ -51,6 +53,9 @@ _STRINGS = {
     Global("builtins", "str"), Global("__builtin__", "str"), Global("__builtin__", "unicode"),
 }  # fmt: skip
 _NO_NAMES = (int, tuple, dict, Dtype, Wrapper)
+_NO_MAPPINGS = (bytes, int, tuple, Dtype, Wrapper)
+GETATTR = {Global("builtins", "getattr"), Global("__builtin__", "getattr")}
+_PUBLIC = re.compile(rb"[A-Za-z][A-Za-z0-9_]*")
 _DTYPE = Global("numpy", "dtype")
 _RECORD = Global("numpy", "record")
 _REBUILDING = "torch._utils"  # module of the functions that make tensors
@@ -281,7 +286,7 @@ def _fill(m: Machine, items: list[Value]) -> None:
     for key, value in zip(items[::2], items[1::2], strict=False):
         if isinstance(key, bytes) and len(target) < _MOST_KEPT:
             target[key] = value
-        elif isinstance(key, bytes) or key in (OPAQUE, LOADED):  # it can be any name
+        elif isinstance(key, bytes) or key in (OPAQUE, LOADED, INSTANCE):  # it can be any name
             target.update(dict.fromkeys(target, OPAQUE))
 
 
@@ -367,6 +372,8 @@ def _extension(m: Machine) -> None:
 
 @_opcode("P", "Q")
 def _persistent(m: Machine) -> None:
+    if not m.persistent:
+        raise Ended("a persistent id, which its loader does not take")
     if m.window.at(m.pos, 1) == b"P":
         _line(m)
     else:
@@ -383,10 +390,24 @@ def _call(m: Machine, function: Value, arguments: Value, *, constructs: bool = T
     m.pickle.called = True
     if isinstance(function, Global):
         m.pickle.uses[function].called = True
+        if function in GETATTR:
+            _look_up(m, m.pickle.uses[function], arguments)
         m.pickle.uses[function].constructed |= constructs
     else:
         m.note("computed-call", "calls what an earlier call or its loader gave")
     m.stack.append(_result(m, function, arguments))
+
+
+def _look_up(m: Machine, use: Use, arguments: Value) -> None:
+    """Note an attribute of a class: Python 3.11.0 to 3.11.3 pickle members of enumerations so."""
+    if not m.deep:
+        m.look_closer()
+    if not isinstance(arguments, tuple) or len(arguments) != 2:  # noqa: PLR2004 - class and name
+        return
+    owner, name = arguments
+    if isinstance(owner, Global) and isinstance(name, bytes) and _PUBLIC.fullmatch(name):
+        use.looked_up += 1
+        use.owners.add(owner)
 
 
 def _result(m: Machine, function: Value, arguments: Value) -> Value:
@@ -431,7 +452,9 @@ def _newobj(m: Machine) -> None:
     keywords = m.window.at(m.pos, 1) == b"\x92"
     m.pos += 1
     if keywords:
-        m.stack.pop()
+        given = m.stack.pop()
+        if isinstance(given, _NO_MAPPINGS) or (m.deep and given is DATA):
+            raise Ended("NEWOBJ_EX with keywords that are no dictionary")
     arguments, cls = m.stack.pop(), m.stack.pop()
     _call(m, cls, arguments, constructs=False)
     if isinstance(cls, Global):

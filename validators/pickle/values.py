@@ -64,6 +64,8 @@ class Use:
         instances: how often it is used for nothing but ``cls.__new__(cls, …)``.
         keys: how often it becomes the key of a dictionary.
         called: whether it is called with arguments of the pickle's.
+        looked_up: how often it is `getattr` that takes an attribute, plainly named, of a class.
+        owners: the classes of which it does.
         constructed: whether one of these calls is more than ``cls.__new__(cls, …)``.
     """
 
@@ -73,6 +75,8 @@ class Use:
     instances: int = 0
     keys: int = 0
     called: bool = False
+    looked_up: int = 0
+    owners: set[Global] = field(default_factory=set)
     constructed: bool = False
 
     @property

@@ -8,11 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from validators.pickle.opcodes import GETATTR
 from validators.pickle.values import Global, Pickle, Use
 
 _HERE = Path(__file__).parent
 INSTANCES = "instances"  # a class of which only instances may be made, without a call
 NAME_ONLY = "name"  # a class that may be the key of a dictionary, and nothing else
+ENUMERATION = "enumeration"  # a class whose members may be looked up by name, too
 Verdict = Literal["harmless", "dangerous", "unknown"]
 
 
@@ -23,7 +25,7 @@ class Group:
     Attributes:
         reason: in words.
         checked: library and version whose source was read.
-        use: empty, `INSTANCES` or `NAME_ONLY`.
+        use: empty, `INSTANCES`, `NAME_ONLY` or `ENUMERATION`.
         caution: what a use other than loading may do, as a warning; usually nothing.
     """
 
@@ -79,6 +81,8 @@ def judge(pickle: Pickle) -> Iterator[Judged]:
 
 def _verdict(found: Global, use: Use) -> tuple[Verdict, str]:
     # NB: in protocols 0 to 2 an unpickler renames what Python 2 wrote, so both names count.
+    if found in GETATTR and use.pushed == use.looked_up and all(map(_enumeration, use.owners)):
+        return "harmless", "looks up members of enumerations of the list"
     group = harmless().get(found)
     new = renamed(found)
     danger_ = danger(found) or (new not in harmless() and danger(new))
@@ -91,6 +95,11 @@ def _verdict(found: Global, use: Use) -> tuple[Verdict, str]:
     if group.use == NAME_ONLY and not use.only_keys:
         return "unknown", "it is only known to be harmless as the key of a dictionary"
     return "harmless", group.reason
+
+
+def _enumeration(owner: Global) -> bool:
+    group = harmless().get(owner)
+    return group is not None and group.use == ENUMERATION
 
 
 def renamed(found: Global) -> Global:

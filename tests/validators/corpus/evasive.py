@@ -100,6 +100,12 @@ def arrays() -> Iterator[Evasive]:
     computed = sg("builtins", "str") + small[:7] + b"\x85R" + small[7:]
     data = _array(large) + b"u(" + computed + b"ub" + unpadded + b"\0" * 7
     yield _joblib("shape by a computed name", data + evil + b"\0" * 200_000)
+    subclass = sg("numpy", "str_") + small[:7] + b"\x85\x81" + small[7:]
+    data = _array(large) + b"u(" + subclass + b"ub" + unpadded + b"\0" * 7
+    yield _joblib("shape by a kind of text", data + evil + b"\0" * 200_000)
+    # Numbers to joblib; torch's unpickler, which takes persistent ids, reads opcodes there.
+    data = _array(large) + b"ubPid\n0" + evil + b"\0" * 200_000
+    yield Evasive("joblib: array behind whose beginning torch goes on", data, "pytorch_model.bin")
     slots = b"}" + small + b"s\x86b" + unpadded + b"\0" * 7
     data = _array(large) + b"u" + slots + evil + b"\0" * 200_000
     yield _joblib("shape as a slot", data)

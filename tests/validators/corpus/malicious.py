@@ -187,6 +187,8 @@ def by_frame() -> Iterator[Sample]:
     yield Sample("frame", framed(body))
     yield Sample("frame too long", proto() + frame(1 << 40) + body)
     yield Sample("frame too short", proto() + frame(3) + body)
+    inner = b"(" + short(ARGUMENT) + inst("os", "system")
+    yield Sample("frame that reaches behind its pickle", proto() + frame(6) + b"N.junk" + inner)
     yield Sample("frame of nothing", proto() + frame(0) + body)
     yield Sample("frame in a frame", proto() + frame(9 + len(body)) + frame(len(body)) + body)
     # The C unpickler forgets what is left of the frame: it sees os.system, others see xxxos.
