@@ -39,7 +39,7 @@ def timed(command: list[object], environ: dict[str, str]) -> dict[str, float]:
     log = tempfile.TemporaryFile()
     begun = time.monotonic()
     process = subprocess.Popen([str(word) for word in command], env=environ, stdout=log, stderr=log)
-    peak = _Peak(process.pid)
+    peak = Peak(process.pid)
     status = process.wait()
     wall = time.monotonic() - begun
     if status:
@@ -48,7 +48,7 @@ def timed(command: list[object], environ: dict[str, str]) -> dict[str, float]:
     return {"wall": wall} | peak.stop()
 
 
-class _Peak:
+class Peak:
     """Watches the resident memory of a process and all below it: the largest, and all together."""
 
     def __init__(self, pid: int) -> None:

@@ -90,6 +90,7 @@ def _together(model: Model, checks: Mapping[str, Check]) -> dict[str, Any]:
     }
     seeing = Seeing(model)
     told = visit(model, begin | {"": lambda _: seeing})
+    seeing.heed(finding for one in told.values() for finding in one.findings)
     failures = {name: _failure(one.error, checks.get(name)) for name, one in told.items()}
     results = {
         name: _result(told[name].findings, check.version, failures[name], told[name].seconds)

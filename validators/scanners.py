@@ -24,7 +24,7 @@ from validators.pickle.stream import pickles
 from validators.seen import Seen
 
 TIMEOUT = 900.0  # seconds for one run of a scanner
-MOST_OPCODES = 3_000_000  # of one file; a scanner takes a second and 100 MB for each million
+MOST_OPCODES = 1_000_000  # of one file; a scanner takes two seconds and up to 200 MB for these
 MEMORY_BYTES = 4 << 30
 MOST_COPIED_BYTES = 1 << 30  # of all pickles of a model
 _COPY_BYTES = 1 << 20

@@ -18,6 +18,8 @@ _ENDINGS = {"zip": ".zip", "npy": ".npy"}
 _SAVED_MODEL = ".pb"
 # Rules of our own walk that stand for more than anybody should try to read.
 _HOSTILE = frozenset({"bomb", "too-large", "too-many-members", "too-deep", "too-many-opcodes"})
+# Rules of checks that stand for a header which others would believe.
+_LIES = frozenset({"huge-header", "header-length", "lying-length", "lying-count", "huge-value"})
 
 
 @dataclass
@@ -75,6 +77,14 @@ class Seeing(Visit):
         if self._file.ending or self._file.pickles:
             self.seen[file.path] = asdict(self._file)
         return ()
+
+    def heed(self, findings: Iterable[Finding]) -> None:
+        """Take note of what other checks found in the same walk."""
+        lies = [one for one in findings if one.severity == "error" and one.rule in _LIES]
+        for path, seen in self.seen.items() if lies else ():
+            for lie in lies:
+                if lie.file == path or lie.file.startswith(f"{path}!"):
+                    seen["hostile"] = seen["hostile"] or lie.message
 
 
 def _ending(member: Member, sight: Sight) -> str:

@@ -17,7 +17,6 @@ from validators.visits import Shared, Sight, Visit
 NAME = "file-types"
 _SCANNED = 'review it, then accept it: security.policy = "scanned";'
 _PACK = "pack the archive anew, from files only and with plain names"
-_MOST_TROUBLES = 100  # said of one file
 # Endings that promise a format that runs no code; what else such a file is, is no accident.
 _PROMISES = {".safetensors": "safetensors", ".gguf": "gguf", ".npy": "npy"}
 _REMEDIES = {
@@ -49,7 +48,7 @@ class _Visit(Visit):
         yield from _member(self.model, member, sight)
 
     def left(self, _: ModelFile, troubles: list[Trouble]) -> Iterator[Finding]:
-        for trouble in troubles[:_MOST_TROUBLES]:
+        for trouble in troubles:
             remedy = _REMEDIES.get(trouble.rule, _leave(trouble.path))
             yield _say(trouble.path, "error", trouble.rule, trouble.message, "", remedy)
 

@@ -17,7 +17,7 @@ PAGE_ENDINGS = (".html", ".htm", ".xhtml", ".svg", ".md", ".markdown", ".mdx", "
 _SCRIPT = re.compile(
     r"<\s*(?:script|iframe|object|embed|foreignobject)\b[^>]{0,200}>?"
     r"|\bon(?:load|error|click|mouseover|focus|begin|toggle|animationstart)\s*=\s*[\"']?[^\"'>]{1,80}"
-    r"|(?:href|src|action|xlink:href)\s*=\s*[\"']?\s*(?:javascript|vbscript|data:text/html)[^\"'>]{0,80}"
+    r"|(?:href|src|action|xlink:href)\s*=\s*+(?:[\"']\s*+)?(?:javascript|vbscript|data:text/html)[^\"'>]{0,80}"
     r"|\]\(\s*(?:javascript|vbscript|data:text/html)[^)]{0,80}",
     re.IGNORECASE,
 )

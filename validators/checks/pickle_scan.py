@@ -6,7 +6,7 @@ whatever else it is: a magic number adds a check, it never removes this one.
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.findings import Finding, Severity
 from validators.base import Check, Model
@@ -17,6 +17,10 @@ from validators.pickle.verdicts import Judged, judge, parse
 from validators.visits import Shared, Sight, Visit
 
 NAME = "pickle-scan"
+_MANY = 20  # names, from which on their list is said once
+_MOST_NAMES = 1000  # in that list
+_MOST_REACHED = 50_000  # kept of a model
+_LISTED = "as in the first finding of this kind, which lists all names"
 _TRAINING = "training_args.bin"  # settings of a training run, written beside every checkpoint
 # Notes that stand for something not seen: they count whatever the file seems to be.
 _BLIND = frozenset({"too-many-opcodes", "too-deep", "too-many-globals", "unreadable-array"})
@@ -40,12 +44,17 @@ class _Visit(Visit):
         super().__init__(model)
         self._reached: dict[tuple[str, Global], Reached] = {}
         self._said: set[str] = set()  # of the member that is shown
+        self._left_out = ""  # the last member with unknown globals that are not in `_reached`
 
     def pickle(self, member: Member, found: Found) -> Iterator[Finding]:
         said = self._said
         for judged in judge(found.pickle) if found.matters else ():
             if judged.verdict != "harmless":
-                _add(self._reached, member.path, judged)
+                full = len(self._reached) >= _MOST_REACHED and judged.verdict == "unknown"
+                if full and (member.path, judged.found) not in self._reached:
+                    self._left_out = member.path
+                else:
+                    _add(self._reached, member.path, judged)
             elif judged.caution and judged.caution not in said:
                 said.add(judged.caution)
                 what, where = judged.caution, str(judged.found)
@@ -67,10 +76,29 @@ class _Visit(Visit):
             for (path, found), item in self._reached.items()
             if item.judged.verdict == "unknown" and found not in allowed and not _instead(path)
         }
-        names = " ".join(f'"{name}"' for name in sorted(unknown))
-        remedy = f"security.allowGlobals = [ {names} ];"
-        for (path, found), item in self._reached.items():
-            yield _finding(path, item, "" if found in allowed else _instead(path) or remedy)
+        if self._left_out:
+            message = f"the model names more than {_MOST_REACHED:,} globals that are not harmless"
+            yield _error(self._left_out, "too-many-globals", message, "")
+        remedy = _remedy(sorted(unknown))
+        found = [
+            _finding(path, item, "" if name in allowed else _instead(path) or remedy)
+            for (path, name), item in self._reached.items()
+        ]
+        yield from _once(found, remedy) if len(unknown) > _MANY else found
+
+
+def _remedy(names: list[str]) -> str:
+    pasted = " ".join(f'"{name}"' for name in names[:_MOST_NAMES])
+    more = f" # and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+    return f"security.allowGlobals = [ {pasted} ];{more}"
+
+
+def _once(findings: list[Finding], remedy: str) -> Iterator[Finding]:
+    """Leave a long list of names to the finding that is shown first."""
+    first = min((finding for finding in findings if finding.remedy == remedy), default=None)
+    for finding in findings:
+        long = finding.remedy == remedy and finding is not first
+        yield replace(finding, remedy=_LISTED) if long else finding
 
 
 def _add(reached: dict[tuple[str, Global], Reached], path: str, judged: Judged) -> None:

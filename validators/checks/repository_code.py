@@ -45,7 +45,7 @@ _BUILDERS = frozenset(
 _LOADERS = ("torch.hub", "torch.load", "torch.utils.cpp_extension", "torch.package", "numpy.load")
 _FETCHES = re.compile(
     rb"\b(?:curl|wget|fetch)\b[^\n|]{0,150}+\|\s*(?:sudo\s+)?(?:ba|z|da|k)?sh\b|/dev/(?:tcp|udp)/"
-    rb"|\bnc(?:at)?\s+(?:-\w+\s+)*-\w*e\b|\bbase64\s+(?:-d|-D|--decode)\b[^\n]{0,100}\|\s*(?:ba|z|da)?sh\b"
+    rb"|\bnc(?:at)?\s+(?:-\w+\s+){0,8}-\w*e\b|\bbase64\s+(?:-d|-D|--decode)\b[^\n]{0,100}\|\s*(?:ba|z|da)?sh\b"
     rb"|\b(?:iex|invoke-expression)\b[^\n]{0,100}(?:downloadstring|iwr|invoke-webrequest|irm)"
     rb"|(?:downloadstring|iwr|invoke-webrequest|irm)\b[^\n]{0,100}\|\s*iex|powershell[^\n]{0,40}\s-e(?:nc\w*)?\s"
     rb"|\brm\s+-rf\s+(?:--no-preserve-root|/(?:\s|$)|~)|\bmkfifo\b[^\n]{0,100}\bnc\b",
@@ -74,7 +74,8 @@ _WORDS = (
 )
 _MORE_WORDS = {"modules.json": b"type", "router_config.json": b"types", "model_index.json": b"_"}
 _YAML_KEY = re.compile(
-    r"^(?!\s*#)[^\n]*?(?<!\w)(_target_|auto_map|trust_remote_code|loader_module|class_path)(?!\w)"
+    r"^(?![ \t]*#)[^\n]*?"
+    r"(?<!\w)(_target_|auto_map|trust_remote_code|loader_module|class_path)(?!\w)"
     r"[\"']?[:\s]*([^\n]*)",
     re.MULTILINE,
 )

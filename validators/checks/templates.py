@@ -24,7 +24,8 @@ MAX_BLOCKS = 2000  # of one file
 MAX_OTHER_BYTES = 1 << 20  # of a file that is no template by its name or keys
 _MARKS = ("{{", "{%")
 _WORDS = (b"template",)
-_BLOCK = re.compile(r"\{\{.{1,4000}?\}\}|\{%.{1,4000}?%\}", re.DOTALL)
+_OPENS = re.compile(r"\{[{%]")
+_LONGEST_BLOCK = 4000  # characters
 
 
 def _judge(source: Source, _: Model) -> Iterator[Problem]:
@@ -63,8 +64,20 @@ def _other(source: Source) -> Document | None:
 def _blocks(source: Source) -> Iterator[Problem]:
     """Judge each expression of a text of which only parts may be Jinja, such as YAML."""
     text = text_of(source.read(0, MAX_OTHER_BYTES))
-    for match in islice(_BLOCK.finditer(text), MAX_BLOCKS):
-        yield from gadgets(match[0], f"line {text.count(chr(10), 0, match.start()) + 1}")
+    for start, end in islice(_expressions(text), MAX_BLOCKS):
+        yield from gadgets(text[start:end], f"line {text.count(chr(10), 0, start) + 1}")
+
+
+def _expressions(text: str) -> Iterator[tuple[int, int]]:
+    """Give where each block begins and ends. NB: not by one pattern, which would be quadratic."""
+    reached = 0
+    for match in _OPENS.finditer(text):
+        start = match.start()
+        close = "}}" if match[0] == "{{" else "%}"
+        end = text.find(close, start + 3, start + 2 + _LONGEST_BLOCK + 2)
+        if start >= reached and end >= 0:
+            reached = end + 2
+            yield start, reached
 
 
 CHECK = Check(name=NAME, version="1", run=judged_by(NAME, _judge), memory=MEMORY_BYTES)

@@ -18,7 +18,8 @@ from validators.visits import Shared, Sight
 
 NAME = "torch-code"
 _SCRIPT = re.compile(
-    r"(?:.*/)?(?:code/.+\.(?:py|debug_pkl)|(?:constants|bytecode)\.pkl)", re.IGNORECASE
+    r"(?=.*\.(?:py|debug_pkl)\Z)(?:.*/)?code/.|(?:.*/)?(?:constants|bytecode)\.pkl\Z",
+    re.IGNORECASE,
 )
 _PACKAGE = re.compile(
     r"(?:.*/)?\.data/(?:extern_modules|python_version)|.*/aotinductor/.*", re.IGNORECASE
@@ -31,7 +32,7 @@ _REMEDY = 'use weights in safetensors; to run it after review: security.policy =
 
 def _judge(source: Source, model: Model) -> Iterator[Problem]:
     severity: Severity = "error" if model.policy == "safe-only" else "info"
-    if source.container == "zip" and _SCRIPT.fullmatch(source.member):
+    if source.container == "zip" and _SCRIPT.match(source.member):
         message = "the archive holds TorchScript, a program that torch runs"
         yield Problem("torchscript", message, shown(source.member), _REMEDY, severity)
         if match := _FILES.search(source.read(0, MAX_BYTES)):

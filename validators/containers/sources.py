@@ -11,13 +11,15 @@ from typing import Protocol
 from validators.containers.limits import (
     BOMB_BYTES,
     BOMB_RATIO,
-    MAX_UNPACKED_BYTES,
+    IDLE_PACKED_BYTES,
     SPOOL_MEMORY_BYTES,
+    Budget,
     Trouble,
 )
 
 PIECE_BYTES = 256 << 10
 SALVAGE_BYTES = 512  # unpacked at once near a break
+_HEAD_BYTES = 16 << 10  # of a file, read once
 PACKED_BYTES = 16 << 10  # read at once of a compressed stream; what a tiny stream leaves is copied
 
 
@@ -32,15 +34,28 @@ class Source(Protocol):
         """Bytes in all; None while nobody has read to the end."""
 
 
+def budget_of(source: Source) -> Budget:
+    """Give the budget that everything in a file shares."""
+    shared: Budget | None = getattr(source, "budget", None)
+    return shared or Budget(source.size)
+
+
 class FileSource:
     """A file on disk, read by position so that nothing else of it enters memory."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb", buffering=0)
         self.size: int | None = os.fstat(self._file.fileno()).st_size
+        self.budget = Budget(self.size)
+        self._head = self._pread(0, _HEAD_BYTES)  # what nearly every check asks for
 
     def read_at(self, offset: int, count: int) -> bytes:
         """Give bytes of the file."""
+        if offset + count <= len(self._head) or len(self._head) < _HEAD_BYTES:
+            return self._head[offset : offset + count]
+        return self._pread(offset, count)
+
+    def _pread(self, offset: int, count: int) -> bytes:
         if offset >= (self.size or 0):
             return b""
         pieces = []
@@ -61,6 +76,7 @@ class Slice:
     def __init__(self, parent: Source, start: int, size: int) -> None:
         self._parent, self._start = parent, start
         self.size: int | None = size
+        self.budget = budget_of(parent)
 
     def read_at(self, offset: int, count: int) -> bytes:
         """Give bytes of the part."""
@@ -108,6 +124,9 @@ class Unpacked:
         self._spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_MEMORY_BYTES)  # noqa: SIM115
         self._have = 0
         self._ended = False
+        self._refused: Trouble | None = None
+        self._idle = False
+        self.budget = budget_of(parent)
         self.broken = ""
 
     @property
@@ -128,7 +147,22 @@ class Unpacked:
         self._spool.seek(offset)
         return self._spool.read(count)
 
+    def finish(self) -> None:
+        """See whether it is a bomb that nobody has read so far, as far as that costs little.
+
+        NB: nothing can be read from it any more.
+
+        Raises:
+            Trouble: it is.
+        """
+        self._idle = True
+        self._spool.close()
+        while not self._ended and self._read < IDLE_PACKED_BYTES:
+            self._more()
+
     def _more(self) -> None:
+        if self._refused:
+            raise self._refused
         data = b""
         if self._decoder.wants_input:
             data = self._input.read_at(self._read, PACKED_BYTES)
@@ -147,11 +181,12 @@ class Unpacked:
             return
         self._keep(piece)
         self._ended = self._decoder.finished
-        self._check()
+        self._check(len(piece))
 
     def _keep(self, piece: bytes) -> None:
-        self._spool.seek(0, io.SEEK_END)
-        self._spool.write(piece)
+        if not self._idle:
+            self._spool.seek(0, io.SEEK_END)
+            self._spool.write(piece)
         self._have += len(piece)
 
     def _salvage(self) -> int:
@@ -182,13 +217,18 @@ class Unpacked:
             if not known:
                 self._keep(piece)
 
-    def _check(self) -> None:
+    def _check(self, count: int) -> None:
+        try:
+            self._check_ratio()
+            self.budget.unpack(count)
+        except Trouble as trouble:
+            self._refused = trouble  # so that it does not go on with the next who reads
+            raise
+
+    def _check_ratio(self) -> None:
         if self._have > BOMB_BYTES and self._have > BOMB_RATIO * max(self._read, 1):
-            raise Trouble(
-                "bomb", f"unpacks to more than {BOMB_RATIO} times its size ({self._have:,} bytes)"
-            )
-        if self._have > MAX_UNPACKED_BYTES:
-            raise Trouble("too-large", f"unpacks to more than {MAX_UNPACKED_BYTES:,} bytes")
+            message = f"unpacks to more than {BOMB_RATIO} times its size ({self._have:,} bytes)"
+            raise Trouble("bomb", message)
 
 
 class Reader(io.RawIOBase):

@@ -1,15 +1,25 @@
 """Everything in a file: the file itself, and the members of every container in it."""
 
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from validators.base import ModelFile
 from validators.containers import deflate, magic, sevenzip, streams, tararchive, ziparchive
-from validators.containers.limits import HEAD_BYTES, MAX_DEPTH, MAX_MEMBERS, Trouble
-from validators.containers.sources import Decoder, FileSource, Reader, Source, Unpacked, length
+from validators.containers.limits import HEAD_BYTES, MAX_DEPTH, Budget, Trouble
+from validators.containers.sources import (
+    Decoder,
+    FileSource,
+    Reader,
+    Source,
+    Unpacked,
+    budget_of,
+    length,
+)
 
+MOST_ALIKE = 10_000  # troubles of one rule that are told of one file
 _ZFILE_HEADER_BYTES = 21  # "ZF", then the size as 19 hex characters
 _STREAMS: dict[str, tuple[int, Callable[[], Decoder]]] = {
     "gzip": (0, deflate.Gzip),
@@ -69,10 +79,10 @@ class Member:
 
 
 class _Walker:
-    def __init__(self, trouble: Callable[[Trouble], None]) -> None:
+    def __init__(self, budget: Budget, trouble: Callable[[Trouble], None]) -> None:
+        self._budget = budget
         self._trouble = trouble
-        self._left = MAX_MEMBERS
-        self._told = False
+        self._told: Counter[str] = Counter()
 
     def visit(
         self, path: str, source: Source, container: str, depth: int, within: str = ""
@@ -113,15 +123,15 @@ class _Walker:
         if kind == "zip":
             length(source)  # a zip is read from its end
             for found in ziparchive.members(source, report):
-                self._count()
+                self._budget.open()
                 yield from self._zip_member(found, path, depth)
         elif kind == "tar":
             for item in tararchive.members(source, report):
-                self._count()
+                self._budget.open()
                 yield from self._tar_member(item, path, depth)
         elif kind == "7z":
             for packed_file in sevenzip.members(source, report):
-                self._count()
+                self._budget.open()
                 inner = f"{path}!{packed_file.name}"
                 yield from self.visit(inner, packed_file.source, "7z", depth, path)
         else:
@@ -134,8 +144,9 @@ class _Walker:
         packed = source.size - start if source.size is not None else None
         inner = Unpacked(source, start, packed, make)
         if inner.read_at(0, 1):
-            self._count()
+            self._budget.open()
             yield from self.visit(f"{path}!{kind}", inner, kind, depth, path)
+            inner.finish()
         if kind not in _WEAK or (inner.size or 0) > _STRONG_BYTES:
             self._report_break(inner, path)
 
@@ -160,12 +171,10 @@ class _Walker:
         else:
             yield _link(inner, found.source, found.target, depth, "tar", path, hard=found.hard)
 
-    def _count(self) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise Trouble("too-many-members", f"holds more than {MAX_MEMBERS:,} members")
-
     def _report(self, trouble: Trouble, path: str) -> None:
+        self._told[trouble.rule] += 1
+        if self._told[trouble.rule] > MOST_ALIKE:
+            return
         place = f"{path}!{trouble.path}" if trouble.path else path
         self._trouble(Trouble(trouble.rule, trouble.message, place))
 
@@ -210,4 +219,4 @@ def walk_source(
     path: str, source: Source, trouble: Callable[[Trouble], None] = lambda _: None
 ) -> Iterator[Member]:
     """Do as `walk` does, for bytes that are in no file."""
-    yield from _Walker(trouble).visit(path, source, "", 0)
+    yield from _Walker(budget_of(source), trouble).visit(path, source, "", 0)

@@ -18,7 +18,7 @@ from validators.containers.zipheaders import END, END_BYTES, LOCAL, LOCAL_BYTES,
 
 _GAP_BYTES = 1 << 20  # searched at either end of a gap between members
 _ENCRYPTED, _DESCRIPTOR = 1, 8
-_DECLARED_BOMB_BYTES = 1 << 30
+_DECLARED_BOMB_BYTES = 256 << 20  # of all members together, which nobody may ever read
 _TYPE_MODE, _LINK_MODE = 0o170000, 0o120000
 _STORED = 0
 _KNOWN_METHODS = frozenset(range(21)) | frozenset(range(93, 100))

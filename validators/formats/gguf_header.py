@@ -19,6 +19,7 @@ MAX_TENSORS = 200_000
 MAX_STRINGS = 4_000_000  # vocabulary and merges of the largest known tokenizer: 800,000
 MAX_KEY_BYTES = 65_535
 MAX_NAME_BYTES = 1024
+MAX_VALUE_BYTES = 256 << 20  # of a text, or of a list of numbers
 MAX_DIMENSIONS = 4
 MAX_NESTING = 4
 MAX_TEMPLATES = 64  # a key
@@ -139,7 +140,7 @@ def _description(cursor: Cursor, header: Header) -> bytes:
     kept = min(length, MAX_DESCRIPTION_BYTES, MAX_DESCRIPTIONS_BYTES - header.described)
     header.described += kept
     text = cursor.take(kept, "a text")
-    cursor.skip(length - kept, "a text")
+    _skip(cursor, length - kept, "a text")
     return text
 
 
@@ -152,8 +153,7 @@ def _alignment(cursor: Cursor, header: Header, kind: int) -> None:
 
 def _value(cursor: Cursor, header: Header, key: str, kind: int, depth: int) -> None:
     if kind == _STRING:
-        length = cursor.number("Q", "length of a text")
-        cursor.skip(length, "a text")
+        _skip(cursor, cursor.number("Q", "length of a text"), "a text")
     elif kind == _ARRAY:
         _array(cursor, header, key, depth)
     elif kind == _BOOL:
@@ -165,13 +165,19 @@ def _value(cursor: Cursor, header: Header, key: str, kind: int, depth: int) -> N
         raise _fail("gguf-value", "a value has an unknown type", f"{shown(key)}: {kind}")
 
 
+def _skip(cursor: Cursor, size: int, what: str) -> None:
+    cursor.skip(size, what)
+    if size > MAX_VALUE_BYTES:  # NB: programs in C read the whole of it into memory
+        raise _fail("huge-value", "a value is larger than any real one", f"{what}: {size} B")
+
+
 def _array(cursor: Cursor, header: Header, key: str, depth: int) -> None:
     kind, count = cursor.number("I", "item type"), cursor.number("Q", "item count")
     if depth >= MAX_NESTING:
         raise _fail("gguf-nesting", "arrays are nested too deeply", shown(key))
     header.lengths.setdefault(key, count)
     if kind in VALUE_CODES:
-        cursor.skip(count * VALUE_CODES[kind], f"array {shown(key)}")
+        _skip(cursor, count * VALUE_CODES[kind], f"array {shown(key)}")
         return
     cursor.need(count * (8 if kind == _STRING else 12), f"array {shown(key)}")
     header.strings += count

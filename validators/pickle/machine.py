@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from itertools import repeat
 
+from validators.containers.limits import MAX_EFFORT
 from validators.pickle import opcodes as op
 from validators.pickle.values import DATA, OPAQUE, TUPLE, Global, Pickle, Use, Value, Wrapper
 from validators.pickle.window import ENDED, LONGEST_NAME, Ended, Window
 
-MAX_OPCODES = 12_000_000  # a walk; keeps it under ten seconds and 256 MB
+MAX_OPCODES = MAX_EFFORT  # a walk; keeps it under ten seconds and 256 MB
 MAX_RARE = 3_000_000  # of the opcodes among them that take longer
 MAX_STRINGS = 400_000  # kept in the memo; later ones are forgotten, and naming them is reported
 MAX_MARKS = 200_000  # open at once
 MAX_FAR = 200_000  # memo entries out of order
 MAX_GLOBALS = 5_000  # different ones in one pickle
+_RARE_EFFORT = 3  # how much more one of them takes than a common one
+_START_EFFORT = 25  # common opcodes that could be followed while a walk begins and ends
 _SMALL_STACK = 10_000
 _LONGEST_STRING = 512  # bytes; no module or attribute has a longer name
 
@@ -66,6 +69,8 @@ class Machine:
         except IndexError:
             pickle.stopped = "takes more from the stack than there is"
         pickle.opcodes = self.fuel - fuel.__length_hint__()
+        costly = min(self.fuel, MAX_RARE) - max(self.rare_left, 0)
+        pickle.effort = pickle.opcodes + _RARE_EFFORT * costly + _START_EFFORT
         pickle.end = self.pos
         return pickle
 

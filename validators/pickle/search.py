@@ -8,8 +8,10 @@ another file from which it is loaded in a second step.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from validators.containers import Member, is_text
+from validators.containers.sources import budget_of
 from validators.pickle import embedded, evidence
 from validators.pickle.machine import MAX_OPCODES
 from validators.pickle.stream import pickles
@@ -21,12 +23,14 @@ _NPY_LATER = (8, 4)
 _ITEM_BYTES = (1, 2, 4, 8, 16)  # of torch's storages
 _MOST_PLACES = 20_000  # looked at in one tar member
 _MOST_DIMENSIONS = 4096
-_PLACE_OPCODES = 100  # that looking at one is worth
+_PROTO = 0x80
 _REST_BYTES = 1 << 20  # behind a pickle, searched for another
 _REST_CANDIDATES = 256
 _REST_OPCODES = 50_000
 _UNKNOWN_BYTES = 16 << 20  # searched of a file of unknown format
-_BEGINNING = re.compile(rb"\x80[\x01-\x05]|c[A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n")
+_BEGINNING = re.compile(rb"\x80[\x01-\x05]|(?<![\w.])[\w.]++\n(?=[A-Za-z_][\w.]*+\n)")
+_GLOBAL = re.compile(rb"c(?=[A-Za-z_])")
+_LONGEST_MODULE = 64  # characters
 
 
 @dataclass(frozen=True)
@@ -41,14 +45,12 @@ def search(member: Member) -> Iterator[Found]:
     """Walk every pickle of a file.
 
     Raises:
-        Trouble: the member unpacks to too much.
+        Trouble: the member unpacks to too much, or its file has more pickles than are followed.
     """
-    fuel = MAX_OPCODES
     last, later = None, False
     for start in _starts(member):
         later = False
-        for pickle in pickles(member.source, start, fuel):
-            fuel = max(fuel - pickle.opcodes, 1)
+        for pickle in _follow(member, start):
             yield Found(pickle, evidence.matters(pickle, member.head, later=later))
             if pickle.complete:
                 later = True
@@ -60,6 +62,17 @@ def search(member: Member) -> Iterator[Found]:
         yield from _around(member)
     if member.container == "tar" and last:
         yield from _between_raw_data(member)
+
+
+def _follow(member: Member, start: int, most: int = MAX_OPCODES) -> Iterator[Pickle]:
+    """Follow pickles at the expense of the file that the member is in."""
+    budget = budget_of(member.source)
+    budget.check()
+    for pickle in pickles(member.source, start, min(most, budget.effort)):
+        budget.follow(pickle.effort)
+        yield pickle
+        if pickle.complete:
+            budget.check()
 
 
 def _around(member: Member) -> Iterator[Found]:
@@ -87,12 +100,20 @@ def _starts(member: Member) -> Iterator[int]:
 def _rest(member: Member, start: int) -> Iterator[Found]:
     """Look for a pickle in what follows one, behind bytes that are none."""
     data = member.source.read_at(start, _REST_BYTES)
-    for count, match in enumerate(_BEGINNING.finditer(data)):
-        if count >= _REST_CANDIDATES:
-            return
-        for pickle in pickles(member.source, start + match.start(), _REST_OPCODES):
+    for place in islice(_beginnings(data), _REST_CANDIDATES):
+        for pickle in _follow(member, start + place, _REST_OPCODES):
             sure = pickle.called and pickle.complete
             yield Found(pickle, sure and evidence.matters(pickle, member.head, later=True))
+
+
+def _beginnings(data: bytes) -> Iterator[int]:
+    """Give where PROTO may be, or GLOBAL, whose two lines may follow any other character."""
+    for match in _BEGINNING.finditer(data):
+        if data[match.start()] == _PROTO:
+            yield match.start()
+        else:
+            first = max(match.start(), match.end() - _LONGEST_MODULE)
+            yield from (found.start() for found in _GLOBAL.finditer(data, first, match.end()))
 
 
 def _between_raw_data(member: Member) -> Iterator[Found]:
@@ -101,11 +122,9 @@ def _between_raw_data(member: Member) -> Iterator[Found]:
     Source: ``_legacy_load`` in ``torch/serialization.py``. Instead of believing the type that a
         pickle names, every item size is tried.
     """
-    todo, seen, fuel = [0], {0}, MAX_OPCODES
-    while todo and len(seen) < _MOST_PLACES and fuel > 0:
-        start = todo.pop()
-        for pickle in pickles(member.source, start, fuel):
-            fuel -= pickle.opcodes + _PLACE_OPCODES
+    todo, seen = [0], {0}
+    while todo and len(seen) < _MOST_PLACES:
+        for pickle in _follow(member, todo.pop()):
             sure = pickle.complete or (pickle.declared and pickle.called)
             yield Found(pickle, sure and evidence.matters(pickle, member.head, later=True))
             if not pickle.complete:

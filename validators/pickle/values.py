@@ -103,6 +103,7 @@ class Pickle:
         declared: whether it begins with PROTO.
         stopped: why the walk ended where no STOP did.
         opcodes: how many were read.
+        effort: what the walk has cost, in opcodes of the common kind.
         persistent: how many persistent ids it hands to its loader.
         called: whether anything is called at all.
         result: what is on top of the stack in the end.
@@ -116,6 +117,7 @@ class Pickle:
     declared: bool = False
     stopped: str = ""
     opcodes: int = 0
+    effort: int = 0
     persistent: int = 0
     called: bool = False
     result: Value = OPAQUE

@@ -216,7 +216,7 @@ def malicious() -> list[Case]:
         Case("gguf/other-name", {"weights.bin": _template("class-mro")}, "template-attribute"),
         Case("gguf/blob-name", {"sha256-0f": _template("class-mro")}, "template-attribute"),
         Case("gguf/upper-case", {"M.GGUF": b"MZ" + BODY}, "not-gguf"),
-        Case("gguf/2-gib-text", {"m.gguf": huge}, "trailing-bytes", sizes={"m.gguf": 3 << 30}),
+        Case("gguf/2-gib-text", {"m.gguf": huge}, "huge-value", sizes={"m.gguf": 3 << 30}),
         Case("gguf/5m-texts", {"m.gguf": strings}, "lying-count", sizes={"m.gguf": 1 << 30}),
     ]
 
