@@ -24,8 +24,8 @@ from validators.base import POLICIES, SECOND_OPINIONS, Model, ModelFile
 TOOLS_VARIABLE = "NIX_AI_MODEL_TOOLS"  # set by lib/command.nix
 # Options that say what an attribute of `security` says in Nix.
 _SECURITY = {
-    "--allow-global": ("allowGlobals", "NAME", "accept this name in pickles and Keras models"),
-    "--allow-operator": ("allowOperators", "NAME", "accept this operator in ONNX and TensorFlow"),
+    "--allow-global": ("allowGlobals", "NAME", "accept this name, as a finding prints it"),
+    "--allow-operator": ("allowOperators", "NAME", "accept this operator, as a finding prints it"),
     "--allow-license": ("allowedLicenses", "ID", "refuse every licence but these"),
     "--ignore-file": ("ignoreFiles", "GLOB", "let what is found in these files be warnings"),
     "--scanner": ("scanners", "NAME", "ask this scanner as well: picklescan, fickling"),

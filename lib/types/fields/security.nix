@@ -39,11 +39,11 @@ field "What may be inside a model." { } (record {
     field "Whether a finding refuses the model; false makes refusals warnings of the report."
       { default = true; }
       bool;
-  allowGlobals = field "Exact names of globals that pickles and Keras models may use." {
+  allowGlobals = field "Exact names, as a finding prints them, of classes and functions that files may use." {
     default = [ ];
     example = "[ \"mylib.Thing\" ]";
   } (listOf text);
-  allowOperators = field "Operators that ONNX and TensorFlow graphs may use besides." {
+  allowOperators = field "Operators, as a finding prints them, that graphs may use besides." {
     default = [ ];
     example = "[ \"my.domain::MyOperator\" ]";
   } (listOf text);
