@@ -22,11 +22,11 @@ MAX_JSON_BYTES = 32 << 20
 _PYTHON = frozenset(("py_func", "py_layer", "pylayer", "run_program"))
 _FILES = frozenset(
     (
-        *("save", "save_combine", "load", "load_combine", "read", "read_from_array_file", "print"),
-        *("listen_and_serv", "send", "recv", "http_fetch", "distributed_lookup_table", "dump"),
-        *("create_custom_reader", "open_files", "fl_listen_and_serv", "send_and_recv"),
+        "save", "save_combine", "load", "load_combine", "read", "read_from_array_file", "print",
+        "listen_and_serv", "send", "recv", "http_fetch", "distributed_lookup_table", "dump",
+        "create_custom_reader", "open_files", "fl_listen_and_serv", "send_and_recv",
     )
-) - {"print"}
+) - {"print"}  # fmt: skip
 _JSON_OPERATOR = re.compile(
     rb'"(?:#|type|name)"\s*:\s*"(?:\d+\.|pd_op\.)?(py_func|py_layer|pylayer)"'
 )

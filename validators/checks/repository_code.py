@@ -25,10 +25,10 @@ PYTHON_ENDINGS = (".py", ".pyw", ".pyx", ".pyi", ".pyc", ".pyo", ".pth", ".ipy")
 NATIVE_ENDINGS = (".so", ".dll", ".dylib", ".pyd", ".node", ".egg", ".whl")
 PYTHON_TEXTS = (".py", ".pyw", ".pyx", ".pyi", ".pth", ".ipy")
 SCRIPT_ENDINGS = (
-    *(".sh", ".bash", ".zsh", ".fish", ".csh", ".ksh", ".ps1", ".psm1", ".bat", ".cmd", ".vbs"),
-    *(".vbe", ".wsf", ".hta", ".js", ".mjs", ".cjs", ".ts", ".lua", ".pl", ".rb", ".php", ".r"),
-    *(".lnk", ".desktop", ".url", ".scr", ".command", ".scpt", ".applescript", ".jnlp", ".reg"),
-)
+    ".sh", ".bash", ".zsh", ".fish", ".csh", ".ksh", ".ps1", ".psm1", ".bat", ".cmd", ".vbs",
+    ".vbe", ".wsf", ".hta", ".js", ".mjs", ".cjs", ".ts", ".lua", ".pl", ".rb", ".php", ".r",
+    ".lnk", ".desktop", ".url", ".scr", ".command", ".scpt", ".applescript", ".jnlp", ".reg",
+)  # fmt: skip
 # Rules whose finding holds names of Python objects; those that reach outside what was scanned.
 _NAMING = frozenset(("hydra-target", "custom-code", "module-type"))
 _ELSEWHERE = frozenset(("hub-kernel",))
@@ -37,11 +37,11 @@ _NAME = re.compile(r"[A-Za-z_][\w.:]*")
 # configuration names them is no attack yet. Of torch only what loads code is one.
 _BUILDERS = frozenset(
     (
-        *("functools", "operator", "_operator", "types", "io", "tempfile", "inspect", "keras"),
-        *("tf_keras", "tensorflow", "transformers", "torch", "numpy", "pandas", "scipy", "logging"),
-        *("threading", "jinja2", "flask", "fsspec", "random", "signal", "atexit", "ast", "codecs"),
+        "functools", "operator", "_operator", "types", "io", "tempfile", "inspect", "keras",
+        "tf_keras", "tensorflow", "transformers", "torch", "numpy", "pandas", "scipy", "logging",
+        "threading", "jinja2", "flask", "fsspec", "random", "signal", "atexit", "ast", "codecs",
     )
-)
+)  # fmt: skip
 _LOADERS = ("torch.hub", "torch.load", "torch.utils.cpp_extension", "torch.package", "numpy.load")
 _FETCHES = re.compile(
     rb"\b(?:curl|wget|fetch)\b[^\n|]{0,150}+\|\s*(?:sudo\s+)?(?:ba|z|da|k)?sh\b|/dev/(?:tcp|udp)/"

@@ -25,13 +25,13 @@ ENDING = ".skops"
 MAX_BYTES = 32 << 20
 _DATA_LOADERS = frozenset(
     (
-        *("CachedNode", "DictNode", "DefaultDictNode", "ListNode", "SetNode", "TupleNode"),
-        *("BytesNode", "BytearrayNode", "SliceNode", "TypeNode", "JsonNode", "NdArrayNode"),
-        *("MaskedArrayNode", "DTypeNode", "RandomStateNode", "RandomGeneratorNode", "ObjectNode"),
-        *("SparseMatrixNode", "LossNode", "TreeNode", "QuantileForestNode", "FunctionNode"),
-        *("ConstructorFromReduceNode", "PartialNode"),
+        "CachedNode", "DictNode", "DefaultDictNode", "ListNode", "SetNode", "TupleNode",
+        "BytesNode", "BytearrayNode", "SliceNode", "TypeNode", "JsonNode", "NdArrayNode",
+        "MaskedArrayNode", "DTypeNode", "RandomStateNode", "RandomGeneratorNode", "ObjectNode",
+        "SparseMatrixNode", "LossNode", "TreeNode", "QuantileForestNode", "FunctionNode",
+        "ConstructorFromReduceNode", "PartialNode",
     )
-)
+)  # fmt: skip
 # Loaders that call or look up what the schema names.
 _CALLING = frozenset(("MethodNode", "OperatorFuncNode"))
 _CALLING_TEXT = re.compile(

@@ -30,16 +30,16 @@ _MOST_BUILTIN = 255  # 209 of them are in use
 # Custom operators that TensorFlow Lite and MediaPipe bring themselves.
 _SHIPPED = frozenset(
     (
-        *("TFLite_Detection_PostProcess", "Convolution2DTransposeBias", "MaxPoolingWithArgmax2D"),
-        *("MaxUnpooling2D", "AudioSpectrogram", "Mfcc", "Rfft2d", "Irfft2d", "NumericVerify"),
-        *("RFFT2D", "AvgPool3D", "MaxPool3D", "AssignVariable", "ReadVariable", "VarHandle"),
-        *("TransformLandmarks", "TransformTensorBilinear", "Landmarks2TransformMatrix"),
-        *("RandomStandardNormal", "RandomUniform", "Multinomial", "Sign", "Roll", "Atan2"),
-        *("HashtableV2", "HashtableFindV2", "HashtableImportV2", "HashtableSizeV2", "Table"),
-        *("aeq.hertz_to_mel", "tftext:WhitespaceTokenizer", "tftext:WhitespaceTokenizeWithOffsets"),
-        *("odml.update_kv_cache", "odml.scaled_dot_product_attention", "edgetpu-custom-op"),
+        "TFLite_Detection_PostProcess", "Convolution2DTransposeBias", "MaxPoolingWithArgmax2D",
+        "MaxUnpooling2D", "AudioSpectrogram", "Mfcc", "Rfft2d", "Irfft2d", "NumericVerify",
+        "RFFT2D", "AvgPool3D", "MaxPool3D", "AssignVariable", "ReadVariable", "VarHandle",
+        "TransformLandmarks", "TransformTensorBilinear", "Landmarks2TransformMatrix",
+        "RandomStandardNormal", "RandomUniform", "Multinomial", "Sign", "Roll", "Atan2",
+        "HashtableV2", "HashtableFindV2", "HashtableImportV2", "HashtableSizeV2", "Table",
+        "aeq.hertz_to_mel", "tftext:WhitespaceTokenizer", "tftext:WhitespaceTokenizeWithOffsets",
+        "odml.update_kv_cache", "odml.scaled_dot_product_attention", "edgetpu-custom-op",
     )
-)
+)  # fmt: skip
 
 
 def _judge(source: Source, model: Model) -> Iterator[Problem]:

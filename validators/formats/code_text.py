@@ -33,39 +33,14 @@ _OTHER = (
 _CODE = re.compile(b"|".join((_PYTHON, _SHELL, _OTHER)), re.IGNORECASE)
 # One of these is in whatever the expression finds; to look for them first is ten times faster.
 _SIGNS = (
-    *(
-        b"os.system",
-        b"os.popen",
-        b"os.exec",
-        b"os.spawn",
-        b"os.environ",
-        b"subprocess.",
-        b"__import__",
-    ),
-    *(
-        b"__builtins__",
-        b"__globals__",
-        b"__subclasses__",
-        b"eval",
-        b"exec",
-        b"base64.",
-        b"marshal.",
-    ),
-    *(
-        b"pickle.",
-        b"importlib.",
-        b"runpy.",
-        b"import",
-        b"curl",
-        b"wget",
-        b"/bin/",
-        b"/dev/",
-        b"nc -",
-    ),
-    *(b"ncat -", b"sh -c", b"cmd /", b"cmd.exe", b"powershell", b"rm -", b"chmod ", b"<script"),
-    *(b"javascript:", b"io.popen", b"loadstring", b"loadlib", b"base::", b"getruntime"),
+    b"os.system", b"os.popen", b"os.exec", b"os.spawn", b"os.environ", b"subprocess.",
+    b"__import__",
+    b"__builtins__", b"__globals__", b"__subclasses__", b"eval", b"exec", b"base64.", b"marshal.",
+    b"pickle.", b"importlib.", b"runpy.", b"import", b"curl", b"wget", b"/bin/", b"/dev/", b"nc -",
+    b"ncat -", b"sh -c", b"cmd /", b"cmd.exe", b"powershell", b"rm -", b"chmod ", b"<script",
+    b"javascript:", b"io.popen", b"loadstring", b"loadlib", b"base::", b"getruntime",
     b"processbuilder",
-)
+)  # fmt: skip
 _BEFORE, _BEHIND = 16, 320  # bytes around a sign that are looked at
 MAX_SIGNS = 2000  # looked at one by one; where there are more, the text is searched as a whole
 MAX_TEXT_BYTES = 1 << 20  # of one text

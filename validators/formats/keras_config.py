@@ -42,11 +42,11 @@ _HUB_MODULE = re.compile(
 _CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9_]*")
 _VALUES = frozenset(
     (
-        *("__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"),
+        "__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__",
         # In the metadata of SavedModels of Keras 2; types are looked up in a registry.
-        *("__tuple__", "TensorShape", "TypeSpec"),
+        "__tuple__", "TensorShape", "TypeSpec",
     )
-)
+)  # fmt: skip
 # What Keras 2 writes into a SavedModel for tuples, shapes and types; they hold no `config`.
 _PLAIN_VALUES = frozenset(("__tuple__", "TensorShape", "TypeSpec", "CompositeTensor"))
 _LOADERS = frozenset(("TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSMLayer", "__typespec__"))

@@ -125,7 +125,7 @@ CLASSES = frozenset((_CLASSES + _OPERATIONS).split()) | {
 FUNCTIONS = frozenset(_FUNCTIONS.split())
 OPTIMIZERS = frozenset(
     (
-        *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Nadam"),
-        *("RMSprop", "SGD"),
+        "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Nadam",
+        "RMSprop", "SGD",
     )
-)
+)  # fmt: skip

@@ -27,19 +27,11 @@ _STARTS = re.compile(
 )
 _HARMLESS_STARTS = frozenset(
     (
-        *(
-            "subprocess.PIPE",
-            "subprocess.STDOUT",
-            "subprocess.DEVNULL",
-            "subprocess.CompletedProcess",
-        ),
-        *(
-            "subprocess.CalledProcessError",
-            "subprocess.TimeoutExpired",
-            "subprocess.SubprocessError",
-        ),
+        "subprocess.PIPE", "subprocess.STDOUT", "subprocess.DEVNULL",
+        "subprocess.CompletedProcess",
+        "subprocess.CalledProcessError", "subprocess.TimeoutExpired", "subprocess.SubprocessError",
     )
-)
+)  # fmt: skip
 _BUILDS = re.compile(
     r"(?:builtins\.|__builtins__\.|__builtin__\.)?(?:eval|exec|execfile|compile|__import__)"
     r"|marshal\.loads?|runpy\.\w+|code\.\w+|codeop\.\w+|imp\.load_\w+|zipimport\.\w+|cffi\.\w+"

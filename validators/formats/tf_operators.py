@@ -13,49 +13,41 @@ from pathlib import Path
 PYTHON = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc"))
 _EXACT = frozenset(
     (
-        *("ReadFile", "WriteFile", "MatchingFiles", "LookupTableExportToFile"),
-        *("WholeFileReader", "WholeFileReaderV2", "TextLineReader", "TextLineReaderV2"),
-        *("FixedLengthRecordReader", "FixedLengthRecordReaderV2", "TFRecordReader"),
-        *("TFRecordReaderV2", "LMDBReader", "IdentityReader", "IdentityReaderV2"),
-        *("TextLineDataset", "TFRecordDataset", "TFRecordDatasetV2", "CSVDataset", "CSVDatasetV2"),
-        *("FixedLengthRecordDataset", "FixedLengthRecordDatasetV2", "LMDBDataset", "SqlDataset"),
-        *("MatchingFilesDataset", "LoadDataset", "SaveDataset", "SaveDatasetV2", "CacheDataset"),
-        *("CacheDatasetV2", "SnapshotDataset", "SnapshotDatasetV2", "ListSnapshotChunksDataset"),
-        *("SnapshotChunkDataset", "SnapshotDatasetReader", "SnapshotNestedDatasetReader"),
-        *("WriteSummary", "WriteScalarSummary", "WriteImageSummary", "WriteAudioSummary"),
-        *("WriteHistogramSummary", "WriteRawProtoSummary", "WriteGraphSummary", "ImportEvent"),
-        *("CreateSummaryFileWriter", "CreateSummaryDbWriter", "SummaryWriter"),
-        *("LoadLibrary", "LoadOpLibrary", "DistributedSave"),
-        *("RpcCall", "RpcClient", "RpcServer", "RpcServerStart", "RpcServerRegister"),
-        *("RegisterDataset", "RegisterDatasetV2", "DataServiceDataset", "DataServiceDatasetV2"),
-        *("DataServiceDatasetV3", "DataServiceDatasetV4", "BigQueryReader", "BigtableClient"),
-        *("GcsConfigureCredentials", "GcsConfigureBlockCache", "PubSubDataset", "KafkaDataset"),
-        *("DatasetToTFRecord", "CalibrationStatisticsSaver", "StoreMinibatchStatisticsInFdo"),
-        *("DumpTensor", "Skipgram", "GenerateVocabRemapping", "RecordInput", "LoadAndRemapMatrix"),
-        *("FileSystemSetConfiguration", "SimpleMLLoadModelFromPath", "TRTEngineOp"),
-        *("RemoteCall", "RemoteFusedGraphExecute", "CustomCall", "XlaCustomCall"),
-        *("XlaCustomCallV2", "TPUCompile", "AudioMicrophone", "Shell", "SystemCommand"),
+        "ReadFile", "WriteFile", "MatchingFiles", "LookupTableExportToFile",
+        "WholeFileReader", "WholeFileReaderV2", "TextLineReader", "TextLineReaderV2",
+        "FixedLengthRecordReader", "FixedLengthRecordReaderV2", "TFRecordReader",
+        "TFRecordReaderV2", "LMDBReader", "IdentityReader", "IdentityReaderV2",
+        "TextLineDataset", "TFRecordDataset", "TFRecordDatasetV2", "CSVDataset", "CSVDatasetV2",
+        "FixedLengthRecordDataset", "FixedLengthRecordDatasetV2", "LMDBDataset", "SqlDataset",
+        "MatchingFilesDataset", "LoadDataset", "SaveDataset", "SaveDatasetV2", "CacheDataset",
+        "CacheDatasetV2", "SnapshotDataset", "SnapshotDatasetV2", "ListSnapshotChunksDataset",
+        "SnapshotChunkDataset", "SnapshotDatasetReader", "SnapshotNestedDatasetReader",
+        "WriteSummary", "WriteScalarSummary", "WriteImageSummary", "WriteAudioSummary",
+        "WriteHistogramSummary", "WriteRawProtoSummary", "WriteGraphSummary", "ImportEvent",
+        "CreateSummaryFileWriter", "CreateSummaryDbWriter", "SummaryWriter",
+        "LoadLibrary", "LoadOpLibrary", "DistributedSave",
+        "RpcCall", "RpcClient", "RpcServer", "RpcServerStart", "RpcServerRegister",
+        "RegisterDataset", "RegisterDatasetV2", "DataServiceDataset", "DataServiceDatasetV2",
+        "DataServiceDatasetV3", "DataServiceDatasetV4", "BigQueryReader", "BigtableClient",
+        "GcsConfigureCredentials", "GcsConfigureBlockCache", "PubSubDataset", "KafkaDataset",
+        "DatasetToTFRecord", "CalibrationStatisticsSaver", "StoreMinibatchStatisticsInFdo",
+        "DumpTensor", "Skipgram", "GenerateVocabRemapping", "RecordInput", "LoadAndRemapMatrix",
+        "FileSystemSetConfiguration", "SimpleMLLoadModelFromPath", "TRTEngineOp",
+        "RemoteCall", "RemoteFusedGraphExecute", "CustomCall", "XlaCustomCall",
+        "XlaCustomCallV2", "TPUCompile", "AudioMicrophone", "Shell", "SystemCommand",
     )
-)
+)  # fmt: skip
 SAVERS = frozenset(("Save", "SaveV2", "SaveSlices"))
 # Operators on texts, through which the path that a saver writes to may come.
 TEXT_OPERATORS = frozenset(
     (
-        *("Const", "Identity", "StringJoin", "ShardedFilename", "PlaceholderWithDefault", "Pack"),
-        *("ConcatV2", "Concat", "Reshape", "ExpandDims", "Squeeze", "Select", "SelectV2", "Merge"),
-        *("Switch", "AsString", "Substr", "StringFormat", "StringLower", "StringUpper", "Reverse"),
-        *("StringStrip", "RegexReplace", "StaticRegexReplace", "UnicodeEncode", "DecodeBase64"),
-        *(
-            "ReduceJoin",
-            "IdentityN",
-            "Snapshot",
-            "StopGradient",
-            "Tile",
-            "GatherV2",
-            "StridedSlice",
-        ),
+        "Const", "Identity", "StringJoin", "ShardedFilename", "PlaceholderWithDefault", "Pack",
+        "ConcatV2", "Concat", "Reshape", "ExpandDims", "Squeeze", "Select", "SelectV2", "Merge",
+        "Switch", "AsString", "Substr", "StringFormat", "StringLower", "StringUpper", "Reverse",
+        "StringStrip", "RegexReplace", "StaticRegexReplace", "UnicodeEncode", "DecodeBase64",
+        "ReduceJoin", "IdentityN", "Snapshot", "StopGradient", "Tile", "GatherV2", "StridedSlice",
     )
-)
+)  # fmt: skip
 _PREFIXES = re.compile(
     r"(Experimental|IO|Kafka|BigQuery|Bigtable|PyFunc|EagerPyFunc)(?=[A-Z>:_0-9])"
 )
