@@ -2,6 +2,7 @@
 
 MAX_DEPTH = 6  # containers in containers
 MAX_MEMBERS = 50_000  # of one file of the model, at all depths
+MAX_ENTRIES = 4 * MAX_MEMBERS  # of zip directories; each can be read in up to four ways
 MAX_UNPACKED_BYTES = 16 << 30  # of one file of the model, at all depths
 MAX_EFFORT = (
     12_000_000  # opcodes of all pickles of one file of the model; some count more than once
@@ -41,6 +42,7 @@ class Budget:
         self._size = size or 0
         self._unpacked = 0
         self._members = 0
+        self.entries = MAX_ENTRIES  # left
         self.effort = MAX_EFFORT  # left
 
     def unpack(self, count: int) -> None:
@@ -68,6 +70,17 @@ class Budget:
         self._members += 1
         if self._members > MAX_MEMBERS:
             raise Trouble("too-many-members", f"holds more than {MAX_MEMBERS:,} members")
+
+    def enter(self, count: int) -> None:
+        """Count entries of directories.
+
+        Raises:
+            Trouble: they are too many.
+        """
+        self.entries -= count
+        if self.entries < 0:
+            message = f"lists more than {MAX_ENTRIES:,} members in the directories of its archives"
+            raise Trouble("too-many-members", message)
 
     def check(self) -> None:
         """See whether more opcodes may be followed.

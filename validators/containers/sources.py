@@ -74,14 +74,18 @@ class Slice:
     """A part of another source, such as a stored member of a zip: read in place, never copied."""
 
     def __init__(self, parent: Source, start: int, size: int) -> None:
-        self._parent, self._start = parent, start
         self.size: int | None = size
         self.budget = budget_of(parent)
+        self.readable = size  # bytes; fewer where the parent is a part that ends before
+        self.parent, self.start = parent, start
+        if isinstance(parent, Slice):  # a part of a part is read in one step, however deep it is
+            self.readable = min(size, parent.readable - start)
+            self.parent, self.start = parent.parent, parent.start + start
 
     def read_at(self, offset: int, count: int) -> bytes:
         """Give bytes of the part."""
-        count = min(count, (self.size or 0) - offset)
-        return self._parent.read_at(self._start + offset, count) if count > 0 else b""
+        count = min(count, self.readable - offset)
+        return self.parent.read_at(self.start + offset, count) if count > 0 else b""
 
 
 class Decoder(Protocol):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 
 from validators.containers import deflate, streams, zipheaders
-from validators.containers.limits import BOMB_RATIO, MAX_MEMBERS, Trouble
-from validators.containers.sources import Decoder, Slice, Source, Unpacked
+from validators.containers.limits import BOMB_RATIO, Trouble
+from validators.containers.sources import Decoder, Slice, Source, Unpacked, budget_of
 from validators.containers.zipheaders import END, END_BYTES, LOCAL, LOCAL_BYTES, Entry, Local
 
 _GAP_BYTES = 1 << 20  # searched at either end of a gap between members
@@ -49,12 +49,10 @@ def members(source: Source, trouble: Callable[[Trouble], None]) -> Iterator[Foun
     covered: list[tuple[int, int]] = []
     declared = [0, 0]
     end = first = size = source.size or 0
-    left = 4 * MAX_MEMBERS  # entries, each in up to four readings
+    budget = budget_of(source)
     while True:
-        readings = _readings(source, end, left)
-        left -= len(readings)
-        if left <= 0:
-            raise Trouble("too-many-members", f"holds more than {MAX_MEMBERS:,} members")
+        readings = _readings(source, end, budget.entries + 1)
+        budget.enter(len(readings))
         for entry, local in readings.judged(trouble):
             start, header = local
             packed = max(entry.packed, 0 if header.flags & _DESCRIPTOR else header.packed)

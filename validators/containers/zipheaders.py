@@ -40,10 +40,25 @@ class Entry:
     record: int = 0
 
 
+class _Tail:
+    """A source of which the end is in memory: directories are there, and read in small pieces."""
+
+    def __init__(self, source: Source, base: int, data: bytes) -> None:
+        self._source, self._base, self._data = source, base, data
+        self.size = source.size
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        start = offset - self._base
+        if start >= 0 and start + count <= len(self._data):
+            return self._data[start : start + count]
+        return self._source.read_at(offset, count)
+
+
 def central(source: Source, size: int) -> Iterator[Entry]:
     """Read every central directory that any end record in front of `size` points to."""
     base = max(size - _TAIL_BYTES, 0)
     tail = source.read_at(base, min(_TAIL_BYTES, size - base))
+    source = _Tail(source, base, tail)
     starts: dict[tuple[int, int], int] = {}
     at = tail.rfind(END)
     while at >= 0:
